@@ -1,0 +1,28 @@
+"""Work queues: what to reconcile next, each item once at a time, failed ones later and later.
+
+`WorkQueue` (queue.py) is fair, stingy and safe for many producers and consumers; `rate_limiter.py` says how
+long a failed item waits. Waits are timers of the Clock, so a queue owns no task.
+
+This package imports `util` only and knows nothing of the Kubernetes API.
+"""
+
+from kubepy.workqueue.queue import ShutDown, WorkQueue
+from kubepy.workqueue.rate_limiter import (
+    BucketRateLimiter,
+    ItemExponentialFailureRateLimiter,
+    MaxOfRateLimiter,
+    RateLimiter,
+    default_controller_rate_limiter,
+    default_item_based_rate_limiter,
+)
+
+__all__ = [
+    "BucketRateLimiter",
+    "ItemExponentialFailureRateLimiter",
+    "MaxOfRateLimiter",
+    "RateLimiter",
+    "ShutDown",
+    "WorkQueue",
+    "default_controller_rate_limiter",
+    "default_item_based_rate_limiter",
+]
