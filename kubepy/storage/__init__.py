@@ -1,0 +1,39 @@
+"""Storage: keys, bytes and revisions, and nothing else.
+
+A small interface in the shape of kine's Backend (`interface`), with implementations that all pass one
+behaviour suite (tests/storage): `memory` for tests, `sqlite` for a cluster with one API server.
+A value is opaque bytes here: no JSON is parsed, no kind is known. Only the API server opens a storage;
+only `sqlite.py` imports sqlite3.
+"""
+
+from kubepy.storage.interface import (
+    Backend,
+    CompactedError,
+    ConflictError,
+    Event,
+    FutureRevisionError,
+    KeyExistsError,
+    KeyValue,
+    ListResult,
+    StorageError,
+    StorageUnavailableError,
+    Watch,
+    WatchBatch,
+)
+from kubepy.storage.open import open_backend
+
+__all__ = [
+    "Backend",
+    "CompactedError",
+    "ConflictError",
+    "Event",
+    "FutureRevisionError",
+    "KeyExistsError",
+    "KeyValue",
+    "ListResult",
+    "StorageError",
+    "StorageUnavailableError",
+    "Watch",
+    "WatchBatch",
+    "open_backend",
+]

@@ -1,0 +1,118 @@
+"""What only a file can get wrong."""
+
+import sqlite3
+from pathlib import Path
+
+import anyio
+import pytest
+
+from kubepy.storage import StorageError, StorageUnavailableError, open_backend
+from kubepy.util.clock import FakeClock
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sub" / "state.db"
+
+
+async def test_everything_is_there_after_reopening(path: Path) -> None:
+    first = await open_backend(f"sqlite://{path}", FakeClock())
+    revision = await first.create("/a", b"1")
+    await first.update("/a", b"2", revision)
+    await first.aclose()
+    second = await open_backend(f"sqlite://{path}", FakeClock())
+    found = await second.get("/a")
+    assert found == ("/a", b"2", 2, 1)
+    assert await second.create("/b", b"") == 3
+    await second.aclose()
+
+
+async def test_the_file_is_private_and_holds_one_server_at_a_time(path: Path) -> None:
+    first = await open_backend(f"sqlite://{path}", FakeClock())
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StorageError, match="in use by another server"):
+        await open_backend(f"sqlite://{path}", FakeClock())
+    await first.aclose()
+    await (await open_backend(f"sqlite://{path}", FakeClock())).aclose()
+
+
+async def test_a_foreign_database_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.commit()
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="database of another program"):
+        await open_backend(f"sqlite://{path}", FakeClock())
+    assert path.read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"this is a letter to my grandmother\n" * 100)
+    with pytest.raises(StorageError, match="cannot be used as storage: file is not a database"):
+        await open_backend(f"sqlite://{path}", FakeClock())
+
+
+async def test_a_damaged_file_is_refused(path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    for n in range(200):
+        await backend.create(f"/k/{n}", b"x" * 1000)
+    await backend.aclose()
+    with path.open("r+b") as file:
+        file.seek(8 * 4096)
+        file.write(b"\xff" * 4096 * 20)
+    with pytest.raises(StorageError, match=r"damaged|cannot be used"):
+        await open_backend(f"sqlite://{path}", FakeClock())
+
+
+async def test_unknown_storages_are_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match='storage "mysql://x" is neither'):
+        await open_backend("mysql://x", FakeClock())
+
+
+async def test_a_full_disk_fails_the_write_and_nothing_else(path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    await backend.create("/before", b"1")
+    writer = backend._writer_connection  # type: ignore[attr-defined]
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageUnavailableError, match="full"):
+        await backend.create("/big", b"x" * 100_000)
+    assert await backend.get("/big") is None
+    assert await backend.get("/before") is not None
+    writer.execute("PRAGMA max_page_count = 1000000")
+    assert await backend.create("/after", b"2") == 2
+    await backend.aclose()
+
+
+async def test_compaction_gives_space_back(path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    revision = await backend.create("/k", b"x" * 50_000)
+    for _ in range(100):
+        revision = await backend.update("/k", b"x" * 50_000, revision)
+    before = (await backend.status()).size_bytes
+    await backend.compact(revision)
+    assert (await backend.status()).size_bytes < before / 5
+    await backend.aclose()
+
+
+async def test_a_snapshot_taken_under_writes_opens_as_a_storage(path: Path, tmp_path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    for n in range(50):
+        await backend.create(f"/k/{n}", b"v")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(backend.snapshot, tmp_path / "copy.db")
+        for n in range(50, 100):
+            await backend.create(f"/k/{n}", b"v")
+    with pytest.raises(StorageError, match="exists already"):
+        await backend.snapshot(tmp_path / "copy.db")
+    await backend.aclose()
+    copy = await open_backend(f"sqlite://{tmp_path}/copy.db", FakeClock())
+    listed = await copy.list("/k/")
+    assert len(listed.items) >= 50
+    assert max(kv.revision for kv in listed.items) == listed.revision == await copy.current_revision()
+    await copy.aclose()
