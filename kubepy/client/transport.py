@@ -1,0 +1,223 @@
+"""HTTP to the API server: identity, time-outs, retries; failures as StatusError or ConnectionFailed."""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from kubepy.client.config import ClientConfig
+from kubepy.client.errors import ConnectionFailed
+from kubepy.machinery.errors import StatusError
+from kubepy.util.backoff import Backoff
+from kubepy.util.clock import Clock
+
+REQUEST_TIMEOUT = 60.0
+CONNECT_TIMEOUT = 15.0
+TOKEN_REFRESH = 10.0
+MAX_CONNECT_RETRIES = 3
+MAX_THROTTLE_RETRIES = 10
+
+Params = Mapping[str, str] | list[tuple[str, str]]
+
+
+class Transport:
+    """A connection pool. Time-outs of the network are the event loop's, waits between attempts the clock's."""
+
+    def __init__(self, config: ClientConfig, clock: Clock, user_agent: str) -> None:
+        self.config = config
+        self._clock = clock
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+        self._token = ""
+        self._token_read: float | None = None
+
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            tls = self.config.ssl_context()
+            # Each watch holds a connection: no limit on their number.
+            connector = aiohttp.TCPConnector(
+                limit=0, ssl=True if tls is None else tls, keepalive_timeout=30, ttl_dns_cache=30
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                headers={"User-Agent": self._user_agent},
+                auto_decompress=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=["Content-Type"],
+            )
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def auth_headers(self) -> list[tuple[str, str]]:
+        """Who is calling, as HTTP headers (client certificates are TLS's matter)."""
+        headers: list[tuple[str, str]] = []
+        if self.config.token_file:
+            headers.append(("Authorization", f"Bearer {self._read_token(self.config.token_file)}"))
+        elif self.config.token:
+            headers.append(("Authorization", f"Bearer {self.config.token}"))
+        elif self.config.username is not None:
+            pair = f"{self.config.username}:{self.config.password or ''}".encode()
+            headers.append(("Authorization", f"Basic {base64.b64encode(pair).decode()}"))
+        if self.config.impersonate:
+            headers.append(("Impersonate-User", self.config.impersonate))
+            headers += [("Impersonate-Group", group) for group in self.config.impersonate_groups]
+        return headers
+
+    def _read_token(self, path: str) -> str:
+        # Bound tokens live an hour or less; the kubelet replaces the file long before.
+        now = self._clock.monotonic()
+        if self._token_read is None or now - self._token_read >= TOKEN_REFRESH:
+            self._token = Path(path).read_text(encoding="utf-8").strip()
+            self._token_read = now
+        return self._token
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send and read the whole answer: (code, headers, body). Raises StatusError for codes >= 400.
+
+        What provably was not executed is sent again (no connection; refused with Retry-After), and so is a
+        GET whose connection broke.
+        """
+        backoff = Backoff(0.1, cap=2.0, jitter=1.0)
+        failures = throttled = 0
+        while True:
+            try:
+                async with self.open(
+                    method, path, params=params, body=body, headers=headers, timeout=timeout
+                ) as response:
+                    try:
+                        return response.status, response.headers, await response.read()
+                    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                        raise ConnectionFailed(_describe(error), sent=True) from error
+            except ConnectionFailed as error:
+                failures += 1
+                if failures > MAX_CONNECT_RETRIES or (error.sent and method != "GET"):
+                    raise
+                wait = backoff.next()
+            except Throttled as error:
+                throttled += 1
+                if throttled > MAX_THROTTLE_RETRIES:
+                    raise error.status from None
+                wait = error.seconds
+            await self._clock.sleep(wait)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = REQUEST_TIMEOUT,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send once; the response with its body unread. Raises StatusError, Throttled or ConnectionFailed."""
+        all_headers = self.auth_headers() + list((headers or {}).items())
+        try:
+            response = await self.session().request(
+                method,
+                self.config.server.rstrip("/") + path,
+                params=params,
+                data=body,
+                headers=all_headers,
+                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+                server_hostname=self.config.tls_server_name,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise ConnectionFailed(_describe(error), sent=False) from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise ConnectionFailed(_describe(error), sent=True) from error
+        try:
+            if response.status >= 400:
+                await self._raise_for_status(response, method)
+            yield response
+        finally:
+            # An unread rest means that nobody wants it: the connection is of no more use.
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
+
+    async def _raise_for_status(self, response: aiohttp.ClientResponse, method: str) -> None:
+        try:
+            data = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise ConnectionFailed(_describe(error), sent=True) from error
+        failure = status_error(response.status, data, method)
+        retry_after = response.headers.get("Retry-After", "")
+        if retry_after.isdigit() and (response.status == 429 or response.status >= 500):
+            raise Throttled(failure, float(retry_after))
+        raise failure
+
+
+class Throttled(Exception):
+    """The server asks to come back in `seconds`."""
+
+    def __init__(self, status: StatusError, seconds: float) -> None:
+        super().__init__(status.message)
+        self.status = status
+        self.seconds = seconds
+
+
+_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "NotAcceptable",
+    409: "Conflict",
+    410: "Gone",
+    413: "RequestEntityTooLarge",
+    415: "UnsupportedMediaType",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+
+
+def status_error(code: int, body: bytes, method: str = "") -> StatusError:
+    """The Status in an error response; one made up from the code when the body is something else."""
+    try:
+        status: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        status = None
+    if isinstance(status, dict) and status.get("kind") == "Status":
+        return StatusError({"code": code} | status)
+    text = body[:2048].decode("utf-8", "replace").strip()
+    return StatusError(
+        {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": text
+            or f"the server responded with the status code {code} but did not return more information",
+            "reason": _REASONS.get(code, "Unknown"),
+            "code": code,
+        }
+    )
+
+
+def _describe(error: BaseException) -> str:
+    return str(error) or type(error).__name__
