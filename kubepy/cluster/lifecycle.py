@@ -1,0 +1,244 @@
+"""``kubepy up`` and ``kubepy down``: from nothing to Ready nodes, and back to nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from kubepy.api.resources import NODES
+from kubepy.client import Client, ClientConfig
+from kubepy.cluster import cgroups, containerd, mounts, network, preflight, supervisor
+from kubepy.cluster.addons.apply import apply as apply_addons
+from kubepy.cluster.configuration import Configuration, read_topology
+from kubepy.cluster.images import build
+from kubepy.cluster.paths import Paths, write_file
+from kubepy.cluster.processes import find, read_pidfile, terminate
+from kubepy.cluster.topology import Machine, Topology
+from kubepy.machinery import conditions, meta
+from kubepy.machinery.errors import StatusError
+from kubepy.util.clock import Clock, fail_after
+
+READY_WITHIN = 120.0
+CNI_RESULTS = Path("/var/lib/cni/results")
+
+
+class ClusterError(RuntimeError):
+    """The cluster could not be brought up or taken down; the message says why and what to do."""
+
+
+class Report:
+    """Told what is going on; the base class keeps silent."""
+
+    def step(self, name: str) -> None:
+        """``name`` begins."""
+
+    def done(self, name: str, detail: str = "") -> None:
+        """``name`` is finished."""
+
+
+async def up(topology: Topology, paths: Paths, clock: Clock, report: Report) -> None:
+    """Bring the cluster up, or repair it: afterwards every machine runs and every node is Ready."""
+    preflight.require_root("kubepy up")
+    preflight.check_tools()
+    preflight.check_kernel()
+    with _locked(paths):
+        _refuse_other_shape(topology, paths)
+        configuration = Configuration(topology, paths, clock.now())
+        async with _stage(report, "images"):
+            await to_thread.run_sync(build.ensure, paths.images)
+        async with _stage(report, "network"):
+            await to_thread.run_sync(network.ensure_network, topology, _host_state(paths))
+        async with _stage(report, "keys and configuration"):
+            await to_thread.run_sync(configuration.write)
+        async with _stage(report, "machines"):
+            await _start_machines(configuration, clock)
+        async with _stage(report, "API server"):
+            await _wait_for_api(paths, clock)
+        config = ClientConfig.from_kubeconfig(paths.admin_kubeconfig)
+        async with Client(config, user_agent="kubepy-up", clock=clock) as client:
+            async with _stage(report, "add-ons"):
+                await _retry(lambda: apply_addons(client, topology), clock)
+            async with _stage(report, "nodes"):
+                await _wait_for_nodes(client, topology, paths, clock)
+
+
+async def down(paths: Paths, clock: Clock, report: Report, *, purge: bool = False) -> None:
+    """Take the cluster away; the database, the keys and the images stay unless ``purge``."""
+    preflight.require_root("kubepy down")
+    topology = read_topology(paths)
+    if topology is None:
+        if purge:
+            _remove_folders([paths.etc, paths.var, paths.run, paths.log])
+        return
+    with _locked(paths):
+        async with _stage(report, "processes"):
+            await _stop_machines(topology, paths, clock)
+        async with _stage(report, "mounts and devices"):
+            await to_thread.run_sync(_remove_machines, topology, paths)
+        if purge:
+            async with _stage(report, "keys, configuration and data"):
+                await to_thread.run_sync(_remove_folders, [paths.etc, paths.var, paths.log])
+    _remove_folders([paths.run])
+
+
+@asynccontextmanager
+async def _stage(report: Report, name: str) -> AsyncIterator[None]:
+    report.step(name)
+    yield
+    report.done(name)
+
+
+@contextmanager
+def _locked(paths: Paths) -> Iterator[None]:
+    """One ``up`` or ``down`` at a time on one set of folders."""
+    paths.run.mkdir(parents=True, exist_ok=True)
+    with paths.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ClusterError("another kubepy up or down is at work on this cluster: wait for it") from error
+        yield
+
+
+def _refuse_other_shape(topology: Topology, paths: Paths) -> None:
+    existing = read_topology(paths)
+    if existing is None or replace(existing, workers=topology.workers) == topology:
+        if existing is not None and existing.workers > topology.workers:
+            raise ClusterError(
+                f"this cluster has {existing.workers} workers: kubepy down first to have {topology.workers}"
+            )
+        return
+    raise ClusterError(
+        f"a cluster of another shape is laid out below {paths.etc} (see {paths.topology}): "
+        "give the same options, or kubepy down --purge first"
+    )
+
+
+def _host_state(paths: Paths) -> Path:
+    return paths.var / "host.json"
+
+
+async def _start_machines(configuration: Configuration, clock: Clock) -> None:
+    """Start the supervisors that do not run, and those whose configuration has changed since."""
+    async with anyio.create_task_group() as group:
+        for machine in configuration.topology.machines:
+            group.start_soon(_start_machine, configuration, machine, clock)
+
+
+async def _start_machine(configuration: Configuration, machine: Machine, clock: Clock) -> None:
+    paths = configuration.paths
+    run = paths.machine_run(machine.name)
+    wanted = configuration.digest(machine)
+    digest = run / "configuration.digest"
+    running = read_pidfile(run / "supervisor.pid")
+    if running is not None and digest.is_file() and digest.read_text() == wanted:
+        return
+    await supervisor.stop(run, clock)
+    write_file(digest, wanted)
+    log = paths.machine_log(machine.name) / "supervisor.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    namespace = network.NETNS_DIRECTORY / configuration.topology.netns(machine)
+    command = [
+        sys.executable,
+        "-m",
+        "kubepy",
+        "machine",
+        "--config",
+        str(configuration.machine_file(machine)),
+    ]
+    with log.open("ab") as output:
+        # nsenter, not `ip netns exec`: the latter hides the cgroup mounts from runc.
+        process = subprocess.Popen(
+            ["nsenter", f"--net={namespace}", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd="/",
+        )
+    with fail_after(clock, 20.0):
+        while read_pidfile(run / "supervisor.pid") is None:
+            if process.poll() is not None:
+                raise ClusterError(f"machine {machine.name} does not start: see {log}")
+            await clock.sleep(0.05)
+
+
+async def _wait_for_api(paths: Paths, clock: Clock) -> None:
+    config = ClientConfig.from_kubeconfig(paths.admin_kubeconfig)
+    async with Client(config, user_agent="kubepy-up", clock=clock) as client:
+        await _retry(lambda: client.raw("GET", "/readyz"), clock)
+
+
+async def _retry(call: Callable[[], Awaitable[object]], clock: Clock) -> None:
+    """Until the control plane has come up, what it refuses or drops is tried again."""
+    deadline = clock.monotonic() + READY_WITHIN
+    while True:
+        try:
+            await call()
+        except (StatusError, OSError, TimeoutError) as error:
+            if clock.monotonic() > deadline:
+                raise ClusterError(f"the API server does not answer: {error}") from error
+            await clock.sleep(0.1)
+        else:
+            return
+
+
+async def _wait_for_nodes(client: Client, topology: Topology, paths: Paths, clock: Clock) -> None:
+    wanted = {machine.name for machine in topology.machines}
+    deadline = clock.monotonic() + READY_WITHIN
+    while True:
+        nodes = (await client.list(NODES))["items"]
+        ready = {meta.name(node) for node in nodes if conditions.is_true(node, "Ready")}
+        if wanted <= ready:
+            return
+        if clock.monotonic() > deadline:
+            absent = ", ".join(sorted(wanted - ready))
+            raise ClusterError(
+                f"not Ready after {READY_WITHIN:.0f} s: {absent}; see the logs below {paths.log}"
+            )
+        await clock.sleep(0.1)
+
+
+async def _stop_machines(topology: Topology, paths: Paths, clock: Clock) -> None:
+    async with anyio.create_task_group() as group:
+        for machine in topology.machines:
+            group.start_soon(supervisor.stop, paths.machine_run(machine.name), clock)
+    sockets = {str(containerd.socket_path(paths, m.name)) for m in topology.machines}
+    shims = find(lambda arguments: "-address" in arguments and not sockets.isdisjoint(arguments))
+    contained = [p for m in topology.machines for p in cgroups.processes(topology.cgroup(m))]
+    await terminate([*shims, *contained], clock, grace=0.0)
+
+
+def _remove_machines(topology: Topology, paths: Paths) -> None:
+    for machine in topology.machines:
+        for folder in (paths.machine_run(machine.name), paths.machine_var(machine.name)):
+            mounts.unmount_below(folder)
+            _remove_folders([folder])
+        _remove_folders([containerd.cni_directory(paths, machine.name)])
+        cgroups.remove(topology.cgroup(machine))
+    cgroups.remove(f"/kubepy/{topology.name}")
+    network.remove_network(topology, _host_state(paths))
+    _forget_cni_results(paths)
+
+
+def _forget_cni_results(paths: Paths) -> None:
+    """libcni keeps a file per pod outside of the machines' folders."""
+    for result in CNI_RESULTS.glob("*"):
+        if str(json.loads(result.read_text()).get("netns", "")).startswith(f"{paths.run}/"):
+            result.unlink()
+
+
+def _remove_folders(folders: list[Path]) -> None:
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)

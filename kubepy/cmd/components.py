@@ -1,0 +1,52 @@
+"""What the component commands share: read the configuration, start logging, run until signalled."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from kubepy.util import config, ready
+from kubepy.util.clock import Clock, SystemClock
+from kubepy.util.logging import configure
+from kubepy.util.tasks import run_component
+
+
+class HasLogLevel(Protocol):
+    """Every component's configuration says how much it logs."""
+
+    @property
+    def log_level(self) -> str: ...
+
+
+C = TypeVar("C", bound=HasLogLevel)
+Run = Callable[[C, Clock, Callable[[], None]], Awaitable[None]]
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, help="the configuration file (YAML)")
+    parser.add_argument("--log-format", choices=("json", "console"), default="json", help="how to log (json)")
+
+
+def run_with_config(
+    name: str, cls: type[C], run: Run[C], arguments: argparse.Namespace, *, use_uvloop: bool = False
+) -> int:
+    """Run a component as its service manager wants it; returns the exit code."""
+    try:
+        settings = config.load(cls, arguments.config)
+    except config.ConfigError as error:
+        print(f"kubepy {name}: {error}", file=sys.stderr)
+        return 2
+    configure(name, level=settings.log_level, fmt=arguments.log_format)
+    clock = SystemClock()
+
+    async def main() -> None:
+        await run(settings, clock, _say_ready)
+
+    return run_component(main, use_uvloop=use_uvloop)
+
+
+def _say_ready() -> None:
+    ready.notify_ready()

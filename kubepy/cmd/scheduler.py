@@ -1,0 +1,22 @@
+"""Run the scheduler."""
+
+from __future__ import annotations
+
+import argparse
+
+from kubepy.cmd.components import add_config_argument, run_with_config
+
+add_arguments = add_config_argument
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from kubepy.scheduler.config import SchedulerConfig
+    from kubepy.scheduler.run import run as main
+
+    return run_with_config(
+        "scheduler",
+        SchedulerConfig,
+        lambda c, clock, ready: main(c, clock, ready=ready),
+        arguments,
+        use_uvloop=True,
+    )

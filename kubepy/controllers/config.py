@@ -1,0 +1,26 @@
+"""The controller-manager's configuration file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ControllerManagerConfig:
+    """How the controller-manager runs. Durations are seconds, the defaults Kubernetes'.
+
+    ``controllers``: names of those to run; "*" stands for all, "-NAME" takes one out.
+    """
+
+    kubeconfig: Path
+    cluster_cidr: str = "10.244.0.0/16"
+    node_cidr_mask_size: int = 24
+    allocate_node_cidrs: bool = True
+    root_ca_file: Path | None = None
+    service_account_private_key_file: Path | None = None
+    node_monitor_period: float = 5.0
+    node_monitor_grace_period: float = 40.0
+    leader_elect: bool = True
+    controllers: list[str] = field(default_factory=lambda: ["*"])
+    log_level: str = "info"
