@@ -25,7 +25,7 @@ Params = Mapping[str, str] | list[tuple[str, str]]
 
 
 class Transport:
-    """A connection pool. Time-outs of the network are the event loop's, waits between attempts the clock's."""
+    """Connections. Time-outs of the network are the event loop's, waits between attempts the clock's."""
 
     def __init__(self, config: ClientConfig, clock: Clock, user_agent: str) -> None:
         self.config = config
