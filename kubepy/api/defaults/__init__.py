@@ -1,0 +1,41 @@
+"""Defaulting: what each kind gets where a client said nothing (Kubernetes' SetDefaults_* functions).
+
+One file per API group; `DEFAULTERS` maps a kind to its function. A defaulter changes the object in place,
+makes sure that the kind's main structs (spec, template) exist, and is quick: every create calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kubepy.api.defaults import (
+    admissionregistration,
+    apiextensions,
+    apps,
+    autoscaling,
+    batch,
+    core,
+    discovery,
+    flowcontrol,
+    networking,
+    rbac,
+    scheduling,
+    storage,
+)
+from kubepy.machinery.gvk import GVK
+from kubepy.machinery.meta import Obj
+
+DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
+    **core.DEFAULTERS,
+    **apps.DEFAULTERS,
+    **batch.DEFAULTERS,
+    **autoscaling.DEFAULTERS,
+    **networking.DEFAULTERS,
+    **rbac.DEFAULTERS,
+    **storage.DEFAULTERS,
+    **scheduling.DEFAULTERS,
+    **discovery.DEFAULTERS,
+    **admissionregistration.DEFAULTERS,
+    **apiextensions.DEFAULTERS,
+    **flowcontrol.DEFAULTERS,
+}

@@ -1,0 +1,102 @@
+"""The preparation that all kinds share."""
+
+from __future__ import annotations
+
+from kubepy.api.resources import BY_GVK
+from kubepy.api.strategies.hooks import HOOKS
+from kubepy.machinery.gvk import GK, GVK
+from kubepy.machinery.meta import Obj
+
+# Kinds whose metadata.generation kube-apiserver counts.
+_COUNTED = frozenset(
+    {
+        GK("", "Pod"),
+        GK("", "PodTemplate"),
+        GK("", "ReplicationController"),
+        GK("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
+        GK("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"),
+        GK("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        GK("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        GK("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        GK("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        GK("apiextensions.k8s.io", "CustomResourceDefinition"),
+        GK("apps", "DaemonSet"),
+        GK("apps", "Deployment"),
+        GK("apps", "ReplicaSet"),
+        GK("apps", "StatefulSet"),
+        GK("batch", "CronJob"),
+        GK("batch", "Job"),
+        GK("discovery.k8s.io", "EndpointSlice"),
+        GK("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+        GK("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        GK("networking.k8s.io", "Ingress"),
+        GK("networking.k8s.io", "IngressClass"),
+        GK("networking.k8s.io", "NetworkPolicy"),
+        GK("policy", "PodDisruptionBudget"),
+    }
+)
+_NOT_COUNTED_FIELDS = frozenset(("apiVersion", "kind", "metadata", "status"))
+# What a client may leave out of an update and thereby does not change.
+_SYSTEM_METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
+
+
+def prepare_for_create(obj: Obj) -> None:
+    """Make a decoded, defaulted object ready to be created; metadata.uid must be set already."""
+    gvk = GVK.of(obj)
+    hook = HOOKS.get(gvk.gk)
+    resource = BY_GVK.get(gvk)
+    if resource is not None and resource.has_status and not (hook and hook.keeps_status_on_create):
+        obj.pop("status", None)
+    if gvk.gk in _COUNTED:
+        obj["metadata"]["generation"] = 1
+    if hook is not None and hook.create is not None:
+        hook.create(obj)
+
+
+def prepare_for_update(obj: Obj, old: Obj, subresource: str = "") -> None:
+    """Make a decoded, defaulted object ready to replace `old` through the given subresource."""
+    gvk = GVK.of(obj)
+    hook = HOOKS.get(gvk.gk)
+    _keep_system_metadata(obj, old)
+    if hook is not None and subresource in hook.subresources:
+        hook.subresources[subresource](obj, old)
+    elif subresource == "status":
+        keep_all_but_status(obj, old)
+    else:
+        resource = BY_GVK.get(gvk)
+        if resource is not None and resource.has_status:
+            keep(obj, old, "status")
+        if hook is not None and hook.update is not None and not subresource:
+            hook.update(obj, old)
+    if gvk.gk in _COUNTED and _counted_change(obj, old):
+        obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+
+
+def keep(obj: Obj, old: Obj, field: str) -> None:
+    """Give a top-level field the value it had."""
+    if field in old:
+        obj[field] = old[field]
+    else:
+        obj.pop(field, None)
+
+
+def keep_all_but_status(obj: Obj, old: Obj) -> None:
+    """Undo every change outside metadata and status."""
+    for field in {*obj, *old} - {"apiVersion", "kind", "metadata", "status"}:
+        keep(obj, old, field)
+
+
+def _keep_system_metadata(obj: Obj, old: Obj) -> None:
+    metadata, before = obj.setdefault("metadata", {}), old["metadata"]
+    for field in _SYSTEM_METADATA:
+        if not metadata.get(field) and field in before:
+            metadata[field] = before[field]
+    for field in ("generation", "deletionGracePeriodSeconds"):
+        if field in before:
+            metadata[field] = before[field]
+        else:
+            metadata.pop(field, None)
+
+
+def _counted_change(obj: Obj, old: Obj) -> bool:
+    return any(obj.get(field) != old.get(field) for field in {*obj, *old} - _NOT_COUNTED_FIELDS)

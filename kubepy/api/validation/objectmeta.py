@@ -1,0 +1,145 @@
+"""Rules of metadata: names, labels, annotations, owners, finalizers."""
+
+from __future__ import annotations
+
+from kubepy.api.validation.rules import NameRule, all_messages, immutable_field
+from kubepy.machinery import gvk, names
+from kubepy.machinery.field_errors import (
+    Cause,
+    forbidden_field,
+    invalid_value,
+    quote,
+    required,
+    too_long,
+)
+from kubepy.machinery.meta import Obj
+
+MAX_ANNOTATIONS = 256 * 1024
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
+
+
+def validate_object_meta(
+    metadata: Obj, *, namespaced: bool | None, name_rule: NameRule, path: str = "metadata"
+) -> list[Cause]:
+    """Check metadata of a new object; `namespaced` None skips the rules of the namespace."""
+    causes: list[Cause] = []
+    generate_name = metadata.get("generateName")
+    if generate_name:
+        # The base of a generated name may end in a dash: what follows makes it whole.
+        base = generate_name.rstrip("-") if len(generate_name) > 1 else generate_name
+        causes += all_messages(f"{path}.generateName", generate_name, name_rule(base))
+    name = metadata.get("name") or ""
+    if not name:
+        causes.append(required(f"{path}.name", "name or generateName is required"))
+    elif messages := name_rule(name):
+        causes += all_messages(f"{path}.name", name, messages)
+    namespace = metadata.get("namespace") or ""
+    if namespaced:
+        if not namespace:
+            causes.append(required(f"{path}.namespace"))
+        elif messages := names.dns_label(namespace):
+            causes += all_messages(f"{path}.namespace", namespace, messages)
+    elif namespaced is False and namespace:
+        causes.append(forbidden_field(f"{path}.namespace", "not allowed on this type"))
+    if (metadata.get("generation") or 0) < 0:
+        causes.append(
+            invalid_value(f"{path}.generation", metadata["generation"], "must be greater than or equal to 0")
+        )
+    labels = metadata.get("labels")
+    if labels:
+        causes += validate_labels(labels, f"{path}.labels")
+    annotations = metadata.get("annotations")
+    if annotations:
+        causes += validate_annotations(annotations, f"{path}.annotations")
+    if "ownerReferences" in metadata:
+        causes += _owner_references(metadata["ownerReferences"] or [], f"{path}.ownerReferences")
+    for finalizer in metadata.get("finalizers") or ():
+        causes += _finalizer(finalizer, f"{path}.finalizers")
+    return causes
+
+
+def validate_object_meta_update(metadata: Obj, old: Obj, path: str = "metadata") -> list[Cause]:
+    """Check the change from `old` metadata to the new."""
+    causes: list[Cause] = []
+    for field in _IMMUTABLE:
+        causes += immutable_field(f"{path}.{field}", metadata.get(field), old.get(field))
+    if old.get("deletionTimestamp"):
+        before = old.get("finalizers") or ()
+        added = sorted(f for f in metadata.get("finalizers") or () if f not in before)
+        if added:
+            listed = ", ".join(map(quote, added))
+            causes.append(
+                forbidden_field(
+                    f"{path}.finalizers",
+                    "no new finalizers can be added if the object is being deleted, found new finalizers "
+                    f"[]string{{{listed}}}",
+                )
+            )
+    return causes
+
+
+def validate_labels(labels: Obj, path: str) -> list[Cause]:
+    """Check keys and values of labels."""
+    causes: list[Cause] = []
+    for key, value in labels.items():
+        causes += all_messages(path, key, names.qualified_name(key))
+        causes += all_messages(path, value, names.label_value(value))
+    return causes
+
+
+def validate_annotations(annotations: Obj, path: str) -> list[Cause]:
+    """Check keys of annotations and the size of all."""
+    causes: list[Cause] = []
+    size = 0
+    for key, value in annotations.items():
+        causes += all_messages(path, key, names.qualified_name(key.lower()))
+        size += len(key) + len(value.encode() if not value.isascii() else value)
+    if size > MAX_ANNOTATIONS:
+        causes.append(too_long(path, MAX_ANNOTATIONS))
+    return causes
+
+
+def _owner_references(references: list[Obj], path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    controller = ""
+    for index, reference in enumerate(references):
+        at = f"{path}[{index}]"
+        api_version = reference.get("apiVersion") or ""
+        try:
+            version = gvk.parse_api_version(api_version)[1]
+        except ValueError as error:
+            causes.append(invalid_value(f"{at}.apiVersion", api_version, str(error)))
+            version = "?"
+        if not version:
+            causes.append(invalid_value(f"{at}.apiVersion", api_version, "version must not be empty"))
+        causes += [
+            invalid_value(f"{at}.{field}", "", "must not be empty")
+            for field in ("kind", "name", "uid")
+            if not reference.get(field)
+        ]
+        if (api_version, reference.get("kind")) == ("v1", "Event"):
+            causes.append(invalid_value(at, reference, "v1, Kind=Event is disallowed from being an owner"))
+        if reference.get("controller"):
+            if controller:
+                causes.append(
+                    invalid_value(
+                        path,
+                        references,
+                        'Only one reference can have Controller set to true. Found "true" in references '
+                        f"for {controller} and {reference.get('name')}",
+                    )
+                )
+            controller = reference.get("name") or ""
+    return causes
+
+
+def _finalizer(finalizer: str, path: str) -> list[Cause]:
+    causes = all_messages(path, finalizer, names.qualified_name(finalizer))
+    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        causes.append(
+            invalid_value(
+                path, finalizer, "name is neither a standard finalizer name nor is it fully qualified"
+            )
+        )
+    return causes
