@@ -1,4 +1,4 @@
-"""containerd's configuration for one machine: its own root, state and socket, so that many run on one host."""
+"""containerd's configuration for one machine: its own root, state and socket; many run on one host."""
 
 from __future__ import annotations
 

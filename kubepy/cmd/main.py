@@ -52,4 +52,5 @@ def main(argv: list[str] | None = None) -> int:
 
 def _overview() -> str:
     rows = "\n".join(f"  {name:<20}{text}" for name, text in COMMANDS.items())
-    return f"kubepy {kubepy.__version__}: Kubernetes in Python\n\nCommands (kubepy COMMAND --help tells more):\n{rows}"
+    title = f"kubepy {kubepy.__version__}: Kubernetes in Python"
+    return f"{title}\n\nCommands (kubepy COMMAND --help tells more):\n{rows}"
