@@ -5,8 +5,9 @@
     await manager.run()
 
 `Manager` runs `Controller`s over shared informers; a controller turns changes (`source`), filtered by
-predicates (`predicate`), into `Request`s, and calls its reconcile function with each, one at a time per
-object. kubepy's own controllers are built of this. This package may import `informer` and below, and knows no kind.
+predicates (`predicate`), into `Request`s, and reconciles each, one at a time per
+object. kubepy's own controllers are built of this. This package may import `informer` and below; it knows
+no kind.
 """
 
 from kubepy.operator import finalizer, predicate

@@ -1,0 +1,93 @@
+"""A collection with a history, listed and watched as the API server does it, without a network."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+
+from kubepy.client import ConnectionFailed, WatchEvent
+from kubepy.machinery import errors, meta
+from kubepy.machinery.meta import Obj
+
+
+class FakeApi:
+    """Stands in for a Client: `put` and `remove` change it, `cut` breaks watches, `compact` forgets."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Obj] = {}
+        self.revision = 10
+        self.history: list[tuple[int, WatchEvent]] = []
+        self.oldest = 0
+        self.lists = 0
+        self.watches: list[str] = []
+        self.down = False
+        self._epoch = 0
+        self._changed = anyio.Event()
+
+    def put(self, name: str, namespace: str = "a", uid: str = "", **fields: Any) -> Obj:
+        self.revision += 1
+        key = f"{namespace}/{name}"
+        kind = "MODIFIED" if key in self.objects else "ADDED"
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "uid": uid or name,
+            "resourceVersion": str(self.revision),
+        }
+        metadata |= fields.pop("metadata", {})
+        obj = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, **fields}
+        self.objects[key] = obj
+        self._record(WatchEvent(kind, obj))
+        return obj
+
+    def remove(self, name: str, namespace: str = "a") -> None:
+        self.revision += 1
+        obj = meta.deep_copy(self.objects.pop(f"{namespace}/{name}"))
+        obj["metadata"]["resourceVersion"] = str(self.revision)
+        self._record(WatchEvent("DELETED", obj))
+
+    def bookmark(self) -> None:
+        self._record(WatchEvent("BOOKMARK", {"metadata": {"resourceVersion": str(self.revision)}}))
+
+    def cut(self) -> None:
+        self._epoch += 1
+        self._wake()
+
+    def compact(self) -> None:
+        self.history.clear()
+        self.oldest = self.revision
+
+    def _record(self, event: WatchEvent) -> None:
+        self.history.append((self.revision, event))
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def list(self, gvr: object, **options: object) -> Obj:
+        await anyio.lowlevel.checkpoint()
+        if self.down:
+            raise ConnectionFailed("down", sent=False)
+        self.lists += 1
+        items = [meta.deep_copy(obj) for obj in self.objects.values()]
+        return {"metadata": {"resourceVersion": str(self.revision)}, "items": items}
+
+    async def watch(
+        self, gvr: object, *, resource_version: str, **options: object
+    ) -> AsyncIterator[WatchEvent]:
+        self.watches.append(resource_version)
+        if self.down:
+            raise ConnectionFailed("down", sent=False)
+        if int(resource_version) < self.oldest:
+            raise errors.expired("too old resource version")
+        seen, epoch = int(resource_version), self._epoch
+        sent = 0
+        while True:
+            for index, (revision, event) in enumerate(list(self.history)):
+                if revision > seen or (event.type == "BOOKMARK" and index >= sent and revision >= seen):
+                    seen, sent = revision, index + 1
+                    yield WatchEvent(event.type, meta.deep_copy(event.object))
+            if epoch != self._epoch:
+                raise ConnectionFailed("cut", sent=True)
+            await self._changed.wait()
