@@ -315,3 +315,9 @@ def is_bad_request(error: BaseException) -> bool:
 def is_too_many_requests(error: BaseException) -> bool:
     """Tell whether the server asks to slow down (or an eviction budget is spent)."""
     return isinstance(error, StatusError) and (error.reason == "TooManyRequests" or error.code == 429)
+
+
+def patch_rejected() -> StatusError:
+    """422: the patch is well formed but does not apply (a failed JSON patch test, for example)."""
+    message = "the server rejected our request due to an error in our request"
+    return _error(422, "Invalid", message, {})
