@@ -48,8 +48,7 @@ async def _copy(source: SpdyStream, sink: SpdyStream) -> None:
             await sink.send(data)
         await sink.send_eof()
     except OSError:
-        if not sink._connection.closed.is_set():
-            await sink.reset()
+        await sink.reset()
 
 
 async def pump(first: Channel, second: Channel) -> None:

@@ -112,7 +112,8 @@ class SpdyStream:
             return
         self.set_reset(status)
         self._connection.forget_if_closed(self)
-        await self._connection.write(RstStream(self.stream_id, status))
+        if not self._connection.closed.is_set():
+            await self._connection.write(RstStream(self.stream_id, status))
 
     def _check(self) -> None:
         if self.reset_status is not None:
