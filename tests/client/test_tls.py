@@ -1,0 +1,92 @@
+"""TLS with a private CA and client certificates, as every component of a cluster connects."""
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from kubepy.client import Client, ClientConfig, ConnectionFailed
+from kubepy.machinery.gvk import GVR
+
+pytestmark = pytest.mark.anyio
+
+NODES = GVR("", "v1", "nodes")
+
+
+class Authority:
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-ca")])
+        self.certificate = (
+            self.builder(self.name, self.key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(self.key, hashes.SHA256())
+        )
+        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(minutes=5))
+            .not_valid_after(now + datetime.timedelta(hours=1))
+        )
+
+    def issue(self, common_name: str) -> tuple[bytes, bytes]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        certificate = self.builder(subject, key).add_extension(addresses, critical=False)
+        return (
+            certificate.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM),
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+        )
+
+
+async def test_client_certificate_and_private_ca(tmp_path: Path) -> None:
+    authority = Authority()
+    cert, key = authority.issue("server")
+    (tmp_path / "ca").write_bytes(authority.pem)
+    (tmp_path / "cert").write_bytes(cert)
+    (tmp_path / "key").write_bytes(key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "ca"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+
+    async def whoami(request: web.Request) -> web.Response:
+        peer = request.get_extra_info("peercert")
+        return web.json_response({"subject": peer["subject"][0][0][1]})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", whoami)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    server = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    cert, key = authority.issue("system:node:w1")
+    try:
+        config = ClientConfig(server=server, ca_data=authority.pem, cert_data=cert, key_data=key)
+        async with Client(config) as client:
+            assert await client.get(NODES, "x") == {"subject": "system:node:w1"}
+        async with Client(
+            ClientConfig(server=server, ca_data=Authority().pem, cert_data=cert, key_data=key)
+        ) as other:
+            with pytest.raises(ConnectionFailed, match="certificate verify failed"):
+                await other.get(NODES, "x")
+    finally:
+        await runner.cleanup()
