@@ -1,0 +1,53 @@
+"""NamespaceLifecycle: nothing is made in a namespace that is absent or going; some namespaces stay."""
+
+from __future__ import annotations
+
+from kubepy.api.resources import NAMESPACES
+from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.cacher import ResourceCache
+from kubepy.machinery import errors
+from kubepy.machinery.gvk import GR
+
+IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
+
+
+class NamespaceLifecycle(Plugin):
+    """Validates creates and deletes."""
+
+    operations = frozenset({"CREATE", "DELETE"})
+
+    def __init__(self, namespaces: ResourceCache) -> None:
+        self._namespaces = namespaces
+
+    def handles(self, attributes: Attributes) -> bool:
+        """Creates in a namespace, deletes of namespaces."""
+        if attributes.operation == "DELETE":
+            return attributes.gvr == NAMESPACES
+        return bool(attributes.namespace)
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Refuse; among the mutating plugins because Kubernetes runs it before all others."""
+        if attributes.operation == "DELETE":
+            if attributes.name in IMMORTAL:
+                raise errors.forbidden(
+                    attributes.resource.gr, attributes.name, "this namespace may not be deleted"
+                )
+            return
+        entry = self._namespaces.get(attributes.namespace)
+        if entry is None:
+            raise errors.not_found(GR("", "namespaces"), attributes.namespace)
+        if (entry.obj.get("status") or {}).get("phase") == "Terminating":
+            error = errors.forbidden(
+                attributes.resource.gr,
+                attributes.name,
+                f"unable to create new content in namespace {attributes.namespace} because it is being "
+                "terminated",
+            )
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {attributes.namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
+            error.status["details"]["causes"] = [cause]
+            raise error

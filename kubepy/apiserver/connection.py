@@ -1,0 +1,66 @@
+"""TLS, and what the server remembers of a connection."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from kubepy.apiserver.authentication import x509
+from kubepy.apiserver.authentication.user import User
+from kubepy.apiserver.config import APIServerConfig
+
+MAX_BODY = 3 * 1024 * 1024
+
+
+class Connection(RequestHandler):
+    """One client's connection: its certificate is read once, its end is told to the request under way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.certificate_user: User | None = None
+        self._on_lost: set[Callable[[], None]] = set()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.certificate_user = x509.user_of(transport.get_extra_info("peercert"))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        for callback in list(self._on_lost):
+            callback()
+
+    def on_lost(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the client is gone; gives how to stop that."""
+        self._on_lost.add(callback)
+        return lambda: self._on_lost.discard(callback)
+
+
+class Server(web.Server):
+    """aiohttp's server with our connections and Kubernetes' limit of a body."""
+
+    def __init__(self, handler: Any) -> None:
+        super().__init__(handler, request_factory=self._request, access_log=None)
+
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, client_max_size=MAX_BODY)
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+def tls_context(config: APIServerConfig) -> ssl.SSLContext | None:
+    """The server's side of TLS; None when the configuration names no certificate."""
+    if config.tls_cert_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.tls_cert_file, config.tls_private_key_file)
+    context.set_alpn_protocols(["http/1.1"])
+    if config.client_ca_file is not None:
+        context.load_verify_locations(config.client_ca_file)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -1,0 +1,188 @@
+"""The documents of discovery as bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import orjson
+
+from kubepy.api.resources import Resource, Subresource
+from kubepy.machinery.gvk import GVK
+from kubepy.machinery.meta import Obj
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
+_AGGREGATED_VERSIONS = ("v2", "v2beta1")
+
+
+class Document(NamedTuple):
+    """A document, its media type and its ETag ("" when it has none)."""
+
+    body: bytes
+    content_type: str = "application/json"
+    etag: str = ""
+
+
+class Discovery:
+    """Answers paths with documents."""
+
+    def __init__(self, resources: Iterable[Resource], server_address: str) -> None:
+        self._address = server_address
+        self._groups: dict[str, dict[str, list[Resource]]] = {}
+        for resource in resources:
+            versions = self._groups.setdefault(resource.gvk.group, {})
+            versions.setdefault(resource.gvk.version, []).append(resource)
+        self._documents: dict[tuple[str, str], Document] = {}
+
+    def document(self, path: str, accept: str) -> Document | None:
+        """The document at /api, /apis, /apis/GROUP or /apis/GROUP/VERSION; None when there is none."""
+        parts = path.strip("/").split("/")
+        aggregated = _aggregated_version(accept) if len(parts) == 1 else ""
+        found = self._documents.get((path, aggregated))
+        if found is None:
+            found = self._make(parts, aggregated)
+            if found is not None:
+                self._documents[path, aggregated] = found
+        return found
+
+    def _make(self, parts: list[str], aggregated: str) -> Document | None:
+        if aggregated:
+            groups = [g for g in self._groups if (g == "") == (parts[0] == "api")]
+            body = orjson.dumps(
+                {
+                    "kind": "APIGroupDiscoveryList",
+                    "apiVersion": f"apidiscovery.k8s.io/{aggregated}",
+                    "metadata": {},
+                    "items": [self._aggregated_group(group) for group in groups],
+                }
+            )
+            etag = hashlib.sha512(body).hexdigest().upper()
+            return Document(body, AGGREGATED.format(aggregated), etag)
+        match parts:
+            case ["api"]:
+                made: Obj | None = self._legacy_versions()
+            case ["api", version]:
+                made = self._resource_list("", version)
+            case ["apis"]:
+                groups = [self._group(group) for group in self._groups if group]
+                made = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+            case ["apis", group] if group and group in self._groups:
+                made = {"kind": "APIGroup", "apiVersion": "v1", **self._group(group)}
+            case ["apis", group, version] if group:
+                made = self._resource_list(group, version)
+            case _:
+                made = None
+        return None if made is None else Document(orjson.dumps(made))
+
+    def _legacy_versions(self) -> Obj:
+        return {
+            "kind": "APIVersions",
+            "versions": list(self._groups.get("", {})),
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}],
+        }
+
+    def _group(self, group: str) -> Obj:
+        versions = [{"groupVersion": f"{group}/{v}", "version": v} for v in self._groups[group]]
+        return {"name": group, "versions": versions, "preferredVersion": versions[0]}
+
+    def _resource_list(self, group: str, version: str) -> Obj | None:
+        resources = self._groups.get(group, {}).get(version)
+        if resources is None:
+            return None
+        entries: list[Obj] = []
+        for resource in sorted(resources, key=lambda r: r.plural):
+            entries.append(_api_resource(resource))
+            entries += [_api_subresource(resource, sub) for sub in resource.subresources]
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": f"{group}/{version}" if group else version,
+            "resources": entries,
+        }
+
+    def _aggregated_group(self, group: str) -> Obj:
+        metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
+        versions = [
+            {
+                "version": version,
+                "resources": [_aggregated(r) for r in sorted(resources, key=lambda r: r.plural)],
+                "freshness": "Current",
+            }
+            for version, resources in self._groups[group].items()
+        ]
+        return {"metadata": metadata, "versions": versions}
+
+
+def _aggregated_version(accept: str) -> str:
+    """The version of the aggregated form, when that is the client's first readable choice."""
+    for clause in accept.split(","):
+        media, *parameters = (part.strip() for part in clause.split(";"))
+        options = dict(p.split("=", 1) for p in parameters if "=" in p)
+        if media != "application/json":
+            continue
+        if not options.get("as"):
+            return ""
+        if options["as"] == "APIGroupDiscoveryList" and options.get("v") in _AGGREGATED_VERSIONS:
+            return options["v"]
+    return ""
+
+
+def _storage_hash(gvk: GVK) -> str:
+    digest = hashlib.sha256(f"{gvk.group}/{gvk.version}/{gvk.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
+
+
+def _api_resource(resource: Resource) -> Obj:
+    entry: Obj = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if not resource.virtual:
+        entry["storageVersionHash"] = _storage_hash(resource.gvk)
+    return entry
+
+
+def _api_subresource(resource: Resource, sub: Subresource) -> Obj:
+    entry: Obj = {
+        "name": f"{resource.plural}/{sub.name}",
+        "singularName": "",
+        "namespaced": resource.namespaced,
+        "kind": sub.gvk.kind,
+        "verbs": list(sub.verbs),
+    }
+    if sub.gvk.group != resource.gvk.group or sub.gvk.version != resource.gvk.version:
+        entry["group"], entry["version"] = sub.gvk.group, sub.gvk.version
+    return entry
+
+
+def _kind(gvk: GVK) -> Obj:
+    return {"group": gvk.group, "version": gvk.version, "kind": gvk.kind}
+
+
+def _aggregated(resource: Resource) -> Obj:
+    entry: Obj = {
+        "resource": resource.plural,
+        "responseKind": _kind(resource.gvk),
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if resource.subresources:
+        entry["subresources"] = [
+            {"subresource": sub.name, "responseKind": _kind(sub.gvk), "verbs": list(sub.verbs)}
+            for sub in resource.subresources
+        ]
+    return entry

@@ -1,0 +1,15 @@
+"""GET of one object."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from kubepy.apiserver.handlers import responses
+from kubepy.apiserver.requests import Context
+from kubepy.apiserver.served import Served
+
+
+async def get(context: Context, served: Served) -> web.StreamResponse:
+    """The object as of now; its bytes go out as they are in the cache."""
+    entry = await served.store.get(context.info.namespace, context.info.name)
+    return await responses.send_entry(context, served, entry)

@@ -1,0 +1,107 @@
+"""PATCH: JSON patch, merge patch, strategic merge patch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.handlers import decode, responses
+from kubepy.apiserver.registry.options import dry_run
+from kubepy.apiserver.requests import Context
+from kubepy.apiserver.served import Served
+from kubepy.machinery import errors
+from kubepy.machinery.meta import Obj, deep_copy
+from kubepy.machinery.patch import json_patch, merge_patch, strategic
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+_MAX_OPERATIONS = 10_000
+
+Apply = Callable[[Obj], Any]
+
+
+async def patch(context: Context, served: Served, body: bytes) -> web.StreamResponse:
+    """Apply the patch to the present state, again when another writer came first."""
+    dry = dry_run(context.query.all("dryRun"), "PatchOptions")
+    apply = patcher(context, served, body)
+
+    async def change(old: Obj) -> Obj:
+        return decode.settle(context, served, patched(served, apply, old, context))
+
+    namespace = context.info.namespace if served.resource.namespaced else ""
+    written = await served.store.update(
+        context, namespace, context.info.name, change, subresource=context.info.subresource, dry_run=dry
+    )
+    return await responses.send_written(context, served, written.data, namespace)
+
+
+def patched(served: Served, apply: Apply, old: Obj, context: Context) -> Obj:
+    """The patched object in its served version. Raises 400 or 422."""
+    made = apply(served.view(old))
+    if not isinstance(made, dict):
+        raise errors.bad_request("the patch does not make an object")
+    metadata = made.get("metadata")
+    if not isinstance(metadata, dict):
+        raise errors.bad_request("the patch removes the object's metadata")
+    name = metadata.get("name")
+    if name != context.info.name:
+        detail = "field is immutable" if name else "name is required"
+        raise errors.invalid(
+            served.resource.gk, context.info.name, [errors.invalid_value("metadata.name", name, detail)]
+        )
+    return made
+
+
+def patcher(context: Context, served: Served, body: bytes) -> Apply:
+    """The patch as a function on objects, which it copies. Raises 400 or 415."""
+    media = context.headers.get("Content-Type", "").partition(";")[0].strip()
+    if media not in SUPPORTED:
+        raise errors.unsupported_media_type(SUPPORTED)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise errors.bad_request(f"error decoding patch: {error}") from None
+    if media == JSON_PATCH:
+        return _json_patcher(served, context, document)
+    if not isinstance(document, dict):
+        raise errors.bad_request("cannot unmarshal array into Go value of type map[string]interface {}")
+    if media == MERGE_PATCH:
+        return lambda obj: merge_patch.apply(deep_copy(obj), document)
+    schema = SCHEME.schema(served.resource.gvk)
+
+    def strategically(obj: Obj) -> Any:
+        try:
+            return strategic.apply(deep_copy(obj), deep_copy(document), schema)
+        except ValueError as error:
+            raise errors.bad_request(str(error)) from None
+
+    return strategically
+
+
+def _json_patcher(served: Served, context: Context, document: Any) -> Apply:
+    if not isinstance(document, list):
+        raise errors.bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+        )
+    if len(document) > _MAX_OPERATIONS:
+        raise errors.request_entity_too_large(
+            f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(document)}"
+        )
+
+    def apply(obj: Obj) -> Any:
+        try:
+            return json_patch.apply(deep_copy(obj), document)
+        except ValueError as error:
+            invalid = errors.invalid(served.resource.gk, context.info.name, [])
+            invalid.status["message"] = (
+                f"the server rejected our request due to an error in our request: {error}"
+            )
+            raise invalid from None
+
+    return apply

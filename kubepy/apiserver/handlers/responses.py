@@ -1,0 +1,90 @@
+"""Answers: objects, lists and Status as HTTP responses with Kubernetes' headers."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import anyio.to_thread
+import orjson
+from aiohttp import web
+from multidict import CIMultiDict
+
+from kubepy.apiserver import negotiation
+from kubepy.apiserver.cacher.entry import Entry
+from kubepy.apiserver.negotiation import JSON, Representation
+from kubepy.apiserver.requests import Context
+from kubepy.apiserver.served import PARTIAL, TABLE, Served
+from kubepy.machinery.errors import StatusError
+
+_GZIP_FROM = 128 * 1024
+_GZIP_LEVEL = 1
+
+
+def headers(context: Context | None, content_type: str) -> CIMultiDict[str]:
+    """The headers of every answer."""
+    made: CIMultiDict[str] = CIMultiDict()
+    made["Content-Type"] = content_type
+    made["Cache-Control"] = "no-cache, private"
+    if context is not None:
+        for warning in context.warnings:
+            escaped = warning.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+            made.add("Warning", f'299 - "{escaped}"')
+    return made
+
+
+async def send(context: Context, body: bytes, *, code: int = 200, content_type: str = JSON) -> web.Response:
+    """Bytes as they are, compressed when they are many and the client can read that."""
+    made = headers(context, content_type)
+    if len(body) > _GZIP_FROM and "gzip" in context.headers.get("Accept-Encoding", ""):
+        body = await anyio.to_thread.run_sync(_gzip, body)
+        made["Content-Encoding"] = "gzip"
+        made["Vary"] = "Accept-Encoding"
+    return web.Response(body=body, status=code, headers=made)
+
+
+def _gzip(body: bytes) -> bytes:
+    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+    return compressor.compress(body) + compressor.flush()
+
+
+async def send_object(context: Context, obj: Any, *, code: int = 200) -> web.Response:
+    """A dict (a review, a Status, a Scale) in the client's format."""
+    representation = negotiation.accepted(context.headers.get("Accept", ""), ())
+    pretty = negotiation.wants_pretty(context)
+    body = negotiation.serialize(obj, representation, pretty=pretty)
+    return await send(context, body, code=code, content_type=representation.media_type)
+
+
+def wanted(context: Context, list_kind: str = PARTIAL) -> Representation:
+    """The representation of objects (or, with PARTIAL_LIST, lists) the client wants."""
+    return negotiation.accepted(context.headers.get("Accept", ""), (TABLE, list_kind))
+
+
+async def send_entry(context: Context, served: Served, entry: Entry, *, code: int = 200) -> web.Response:
+    """One object: its bytes as they are, or transformed as the client wishes."""
+    representation = wanted(context)
+    include = context.query.get("includeObject", "Metadata")
+    transform = served.transform(representation.as_kind, representation.as_version, include)
+    data = entry.data if transform is None else transform(entry)
+    data = negotiation.reserialize(data, representation, pretty=negotiation.wants_pretty(context))
+    return await send(context, data, code=code, content_type=representation.media_type)
+
+
+async def send_written(
+    context: Context, served: Served, data: bytes, namespace: str, *, code: int = 200
+) -> web.Response:
+    """What a write made."""
+    entry = Entry(f"{namespace}/", data, 0, 0)
+    return await send_entry(context, served, entry, code=code)
+
+
+def send_status(context: Context | None, error: StatusError) -> web.Response:
+    """A failure, always as JSON."""
+    made = headers(context, JSON)
+    retry = error.details.get("retryAfterSeconds")
+    if retry:
+        made["Retry-After"] = str(retry)
+    if error.code == 401:
+        made["Www-Authenticate"] = 'Bearer realm="kubernetes-master"'
+    return web.Response(body=orjson.dumps(error.status), status=error.code, headers=made)

@@ -1,0 +1,38 @@
+"""Which objects a list, watch or deletecollection means."""
+
+from __future__ import annotations
+
+from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.cacher import ObjectSelector
+from kubepy.apiserver.requests import Context
+from kubepy.apiserver.served import Served
+from kubepy.machinery import errors, fields, labels
+
+
+def read(context: Context, served: Served) -> ObjectSelector:
+    """From labelSelector, fieldSelector and the namespace of the path. Raises 400."""
+    label_text = context.query.get("labelSelector")
+    field_text = context.query.get("fieldSelector")
+    name = context.info.name if context.info.verb in ("watch", "list") and not field_text else ""
+    if name:  # the old path /watch/pods/NAME
+        field_text = f"metadata.name={name}"
+    namespace = context.info.namespace if served.resource.namespaced else ""
+    if not label_text and not field_text:
+        return ObjectSelector(namespace)
+    try:
+        label_selector = labels.parse(label_text)
+        field_selector = fields.parse(field_text)
+    except ValueError as error:
+        raise errors.bad_request(str(error)) from None
+    known = SCHEME.selectable_fields(served.resource.gvr)
+    for requirement in field_selector.requirements:
+        if requirement.field not in known:
+            gvr = served.resource.gvr
+            raise errors.bad_request(
+                f'Unable to find "{gvr.group}/{gvr.version}, Resource={gvr.resource}" that match label '
+                f'selector "{label_text}", field selector "{field_text}": '
+                f"field label not supported: {requirement.field}"
+            )
+    if not namespace and served.resource.namespaced:
+        namespace = field_selector.exact("metadata.namespace") or ""
+    return ObjectSelector(namespace, label_selector, field_selector)

@@ -1,0 +1,99 @@
+"""Which representation a client wants (Accept), and which one it sent (Content-Type)."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import orjson
+import yaml
+
+from kubepy.apiserver.requests import Context
+from kubepy.machinery import errors
+
+JSON = "application/json"
+YAML = "application/yaml"
+_READABLE = (JSON, YAML)
+_META_VERSIONS = ("v1", "v1beta1")
+_PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+
+
+class Representation(NamedTuple):
+    """A media type and, with `as_kind`, the meta.k8s.io kind that stands in for the object's own."""
+
+    media_type: str = JSON
+    as_kind: str = ""
+    as_version: str = ""
+
+
+@functools.lru_cache(maxsize=512)
+def accepted(accept: str, as_kinds: tuple[str, ...] = ()) -> Representation:
+    """The first of the client's choices that can be served. Raises 406."""
+    if not accept:
+        return Representation()
+    for clause in accept.split(","):
+        media, *parameters = (part.strip() for part in clause.split(";"))
+        options = dict(p.split("=", 1) for p in parameters if "=" in p)
+        if media in ("*/*", "application/*"):
+            media = JSON
+        if media == "text/yaml":
+            media = YAML
+        if media not in _READABLE:
+            continue
+        as_kind = options.get("as", "")
+        if not as_kind:
+            return Representation(media)
+        if as_kind in as_kinds and options.get("g") == "meta.k8s.io" and options.get("v") in _META_VERSIONS:
+            return Representation(media, as_kind, options["v"])
+    raise errors.not_acceptable(_READABLE)
+
+
+def wants_pretty(context: Context) -> bool:
+    """True when asked for by ?pretty, and without it for people's own programs."""
+    wanted = context.query.optional_flag("pretty")
+    if wanted is not None:
+        return wanted
+    return context.headers.get("User-Agent", "").startswith(_PRETTY_AGENTS)
+
+
+def serialize(obj: Any, representation: Representation, *, pretty: bool) -> bytes:
+    """An object as bytes of the wanted media type."""
+    if representation.media_type == YAML:
+        return yaml.dump(obj, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True).encode()
+    return orjson.dumps(obj, option=orjson.OPT_INDENT_2 if pretty else None)
+
+
+def reserialize(data: bytes, representation: Representation, *, pretty: bool) -> bytes:
+    """JSON bytes as they are, or in the form the client wants."""
+    if representation.media_type == JSON and not pretty:
+        return data
+    return serialize(orjson.loads(data), representation, pretty=pretty)
+
+
+def parse_body(body: bytes, content_type: str) -> Any:
+    """JSON or YAML into values. Raises 400 or 415."""
+    media = content_type.partition(";")[0].strip().lower() or JSON
+    if media in (JSON, "text/json"):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise errors.bad_request(
+                f"the object provided is unrecognized (must be of type JSON): {error}"
+            ) from None
+    if media in (YAML, "text/yaml", "application/x-yaml"):
+        try:
+            # Through JSON: YAML's own types (dates) must not get into objects.
+            return orjson.loads(orjson.dumps(yaml.load(body, Loader=_JSONLoader)))
+        except (yaml.YAMLError, orjson.JSONEncodeError, RecursionError) as error:
+            raise errors.bad_request(f"error converting YAML to JSON: {error}") from None
+    raise errors.unsupported_media_type(_READABLE)
+
+
+class _JSONLoader(yaml.CSafeLoader):
+    """YAML with JSON's types only: a date stays a string."""
+
+
+_JSONLoader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}

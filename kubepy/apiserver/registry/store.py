@@ -1,0 +1,281 @@
+"""Reading and writing the objects of one resource: strategy, admission, compare-and-swap.
+
+Nothing here is particular to a kind. The order of a write is Kubernetes': mutating admission, strategy,
+validation, validating admission, storage.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from kubepy.api.resources import Resource
+from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.cacher import Cacher, Entry, ResourceCache, encoding, keys
+from kubepy.apiserver.registry import deletion, meta
+from kubepy.apiserver.registry.options import DeleteOptions
+from kubepy.apiserver.registry.strategy import Strategy, Undo
+from kubepy.apiserver.requests import Context
+from kubepy.machinery import errors
+from kubepy.machinery.meta import Obj, deep_copy, make_key
+from kubepy.storage import Backend, ConflictError, KeyExistsError, KeyValue
+from kubepy.util.clock import Clock
+
+_RETRIES = 8
+Change = Callable[[Obj], Awaitable[Obj]]
+"""Makes the wanted object of the current one, which it must not change; run again when a race is lost."""
+
+
+class Admission(Protocol):
+    """What the store needs of the admission chain."""
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Let plugins change attributes.obj. Raises StatusError to refuse."""
+        ...
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Let plugins refuse by raising StatusError."""
+        ...
+
+
+@dataclass(slots=True)
+class Written:
+    """What a write answers: the object's JSON bytes, and whether it was made."""
+
+    data: bytes
+    created: bool = False
+    deleted: bool = False
+
+
+class Store:
+    """One resource."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        backend: Backend,
+        cacher: Cacher,
+        admission: Admission,
+        clock: Clock,
+    ) -> None:
+        self.resource = resource
+        self.strategy = strategy
+        self.prefix = keys.prefix(resource)
+        self.clock = clock
+        self._backend = backend
+        self._cacher = cacher
+        self._admission = admission
+
+    @property
+    def cache(self) -> ResourceCache:
+        """The watch cache of the resource."""
+        return self._cacher.resource(self.prefix)
+
+    def key(self, namespace: str, name: str) -> str:
+        """The storage key of an object."""
+        return f"{keys.ROOT}{self.prefix}{make_key(namespace, name)}"
+
+    async def get(self, namespace: str, name: str) -> Entry:
+        """The object as of now. Raises 404."""
+        await self._cacher.fresh()
+        entry = self.cache.get(make_key(namespace, name))
+        if entry is None:
+            raise errors.not_found(self.resource.gr, name)
+        return entry
+
+    def attributes(
+        self, context: Context, operation: str, obj: Obj | None, old: Obj | None, *, dry_run: bool
+    ) -> Attributes:
+        """What admission sees of a write."""
+        named = obj if obj is not None else old
+        metadata = (named or {}).get("metadata") or {}
+        return Attributes(
+            operation=operation,
+            resource=self.resource,
+            subresource=context.info.subresource,
+            namespace=context.info.namespace if self.resource.namespaced else "",
+            name=context.info.name or metadata.get("name") or "",
+            obj=obj,
+            old=old,
+            user=context.user,
+            dry_run=dry_run,
+            warn=context.warn,
+        )
+
+    # --- create
+
+    async def create(self, context: Context, namespace: str, obj: Obj, *, dry_run: bool = False) -> Written:
+        """Make the object. `obj` is decoded and defaulted, and is changed."""
+        attributes = self.attributes(context, "CREATE", obj, None, dry_run=dry_run)
+        generated = not obj["metadata"].get("name") and obj["metadata"].get("generateName")
+        meta.fill_for_create(obj, namespace, self.clock)
+        attributes.name = obj["metadata"].get("name") or ""
+        await self._admission.mutate(attributes)
+        SCHEME.prepare_for_create(obj)
+        undo = await self.strategy.begin_create(obj, dry_run=dry_run)
+        try:
+            causes = SCHEME.validate_create(obj)
+            if causes:
+                raise errors.invalid(self.resource.gk, obj["metadata"].get("name") or "", causes)
+            for warning in SCHEME.warnings(obj):
+                context.warn(warning)
+            await self._admission.validate(attributes)
+            stored = encoding.encode(obj)
+            if dry_run:
+                if self.cache.get(make_key(namespace, obj["metadata"]["name"])) is not None:
+                    raise errors.already_exists(self.resource.gr, obj["metadata"]["name"])
+                return Written(stored, created=True)
+            revision = await self._insert(namespace, obj, stored, generated=bool(generated))
+        except BaseException:
+            await _undo(undo)
+            raise
+        return Written(encoding.with_revision(stored, revision), created=True)
+
+    async def _insert(self, namespace: str, obj: Obj, stored: bytes, *, generated: bool) -> int:
+        name = obj["metadata"]["name"]
+        try:
+            return await self._backend.create(
+                self.key(namespace, name), stored, ttl=self.strategy.time_to_live()
+            )
+        except KeyExistsError:
+            error = errors.already_exists(self.resource.gr, name)
+            if generated:
+                error.status["message"] += (
+                    ", the server was not able to generate a unique name for the object"
+                )
+            raise error from None
+
+    # --- update
+
+    async def update(
+        self,
+        context: Context,
+        namespace: str,
+        name: str,
+        change: Change,
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+        create_missing: Callable[[], Obj] | None = None,
+        internal: bool = False,
+    ) -> Written:
+        """Read, change, compare-and-swap; tries again when another writer came first.
+
+        When the changed object names a resourceVersion, losing is a 409. An `internal` change is the
+        server's own: strategy, validation and admission have no say.
+        """
+        await self._cacher.fresh()
+        entry = self.cache.get(make_key(namespace, name))
+        for _ in range(_RETRIES):
+            if entry is None:
+                if create_missing is not None and not subresource:
+                    return await self.create(context, namespace, create_missing(), dry_run=dry_run)
+                raise errors.not_found(self.resource.gr, name)
+            try:
+                if internal:
+                    return await self._replace(entry, await change(entry.obj), dry_run=dry_run)
+                return await self._update_once(
+                    context, entry, change, subresource=subresource, dry_run=dry_run
+                )
+            except ConflictError as conflict:
+                entry = self._entry(conflict.current)
+        raise errors.modified(self.resource.gr, name)
+
+    def _entry(self, kv: KeyValue | None) -> Entry | None:
+        if kv is None:
+            return None
+        key = kv.key[len(keys.ROOT) + len(self.prefix) :]
+        return Entry(key, encoding.with_revision(kv.value, kv.revision), kv.revision, kv.create_revision)
+
+    async def _update_once(
+        self, context: Context, entry: Entry, change: Change, *, subresource: str, dry_run: bool
+    ) -> Written:
+        old = entry.obj
+        gr, name = self.resource.gr, old["metadata"]["name"]
+        obj = await change(old)
+        wanted = obj["metadata"].get("resourceVersion")
+        if wanted and wanted != "0" and wanted != str(entry.revision):
+            raise errors.modified(gr, name)
+        meta.keep_for_update(obj, old, gr)
+        obj["metadata"]["resourceVersion"] = str(entry.revision)
+        attributes = self.attributes(context, "UPDATE", obj, old, dry_run=dry_run)
+        await self._admission.mutate(attributes)
+        SCHEME.prepare_for_update(obj, old, subresource)
+        undo = await self.strategy.begin_update(obj, old, dry_run=dry_run) if not subresource else None
+        try:
+            causes = SCHEME.validate_update(obj, old, subresource)
+            if causes:
+                raise errors.invalid(self.resource.gk, name, causes)
+            for warning in SCHEME.warnings(obj):
+                context.warn(warning)
+            await self._admission.validate(attributes)
+            return await self._replace(entry, obj, dry_run=dry_run)
+        except BaseException:
+            await _undo(undo)
+            raise
+
+    async def _replace(self, entry: Entry, obj: Obj, *, dry_run: bool = False) -> Written:
+        """Swap; an object whose deletion waited only for what is now gone is deleted instead."""
+        if obj["metadata"].get("deletionTimestamp") and self._may_go(obj):
+            return await self._remove(entry, obj, dry_run=dry_run)
+        if obj == entry.obj:
+            return Written(entry.data)
+        stored = encoding.encode(obj)
+        if dry_run:
+            return Written(encoding.with_revision(stored, entry.revision))
+        revision = await self._backend.update(
+            f"{keys.ROOT}{self.prefix}{entry.key}", stored, entry.revision, ttl=self.strategy.time_to_live()
+        )
+        return Written(encoding.with_revision(stored, revision))
+
+    def _may_go(self, obj: Obj) -> bool:
+        metadata = obj["metadata"]
+        if metadata.get("finalizers") or self.strategy.blocks_deletion(obj):
+            return False
+        return not metadata.get("deletionGracePeriodSeconds")
+
+    async def _remove(self, entry: Entry, obj: Obj, *, dry_run: bool) -> Written:
+        if not dry_run:
+            await self._backend.delete(f"{keys.ROOT}{self.prefix}{entry.key}", entry.revision)
+            await self.strategy.after_delete(obj)
+        return Written(orjson.dumps(obj), deleted=True)
+
+    # --- delete
+
+    async def delete(self, context: Context, namespace: str, name: str, options: DeleteOptions) -> Written:
+        """Delete, or begin to: grace periods and finalizers keep the object until they are through."""
+        await self._cacher.fresh()
+        entry = self.cache.get(make_key(namespace, name))
+        for _ in range(_RETRIES):
+            if entry is None:
+                raise errors.not_found(self.resource.gr, name)
+            try:
+                return await self._delete_once(context, entry, options)
+            except ConflictError as conflict:
+                entry = self._entry(conflict.current)
+        raise errors.modified(self.resource.gr, name)
+
+    async def _delete_once(self, context: Context, entry: Entry, options: DeleteOptions) -> Written:
+        old = entry.obj
+        meta.check_preconditions(old, self.resource.gr, options.uid, options.resource_version, entry.revision)
+        attributes = self.attributes(context, "DELETE", None, old, dry_run=options.dry_run)
+        await self._admission.mutate(attributes)
+        await self._admission.validate(attributes)
+        obj = deep_copy(old)
+        deletion.mark(obj, options, self.strategy, self.clock)
+        if self._may_go(obj):
+            return await self._remove(entry, obj, dry_run=options.dry_run)
+        return await self._replace(entry, obj, dry_run=options.dry_run)
+
+
+async def _undo(undo: Undo | None) -> None:
+    if undo is not None:
+        done = undo()
+        if inspect.isawaitable(done):
+            await done

@@ -1,0 +1,146 @@
+"""What a request asks for: the attributes Kubernetes reads from method, path and query (RequestInfo)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote
+
+from kubepy.apiserver.authentication.user import User
+from kubepy.machinery import errors
+
+_VERBS = {
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+    "GET": "get",
+    "HEAD": "get",
+}
+_NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+class Query:
+    """Query parameters, read as Kubernetes' conversion reads them."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, text: str) -> None:
+        self._values: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True) if text else {}
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value."""
+        found = self._values.get(name)
+        return found[0] if found else default
+
+    def all(self, name: str) -> list[str]:
+        """Every value."""
+        return self._values.get(name, [])
+
+    def flag(self, name: str) -> bool:
+        """A boolean; a bare `?watch` is true. Any other word counts as true, as kube-apiserver has it."""
+        found = self._values.get(name)
+        return bool(found) and found[0] not in _FALSE
+
+    def optional_flag(self, name: str) -> bool | None:
+        """A boolean that may be absent."""
+        return self.flag(name) if name in self._values else None
+
+    def number(self, name: str) -> int | None:
+        """An integer; raises 400 for anything else."""
+        text = self.get(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """A request for a resource (`resource` is set) or for a plain path."""
+
+    method: str
+    path: str
+    verb: str
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    name: str = ""
+    subresource: str = ""
+    rest: str = ""  # behind the subresource, for proxies: "/metrics"
+
+    @property
+    def is_resource(self) -> bool:
+        """True for /api/v1/... and /apis/GROUP/VERSION/... below the version."""
+        return bool(self.resource)
+
+
+@dataclass(slots=True)
+class Context:
+    """One request on its way through the house."""
+
+    info: RequestInfo
+    query: Query
+    user: User
+    headers: Mapping[str, str]
+    warnings: list[str]
+
+    def warn(self, message: str) -> None:
+        """Send the client a Warning header with its answer; each text once."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+
+def parse(method: str, path: str, query: Query) -> RequestInfo:
+    """Read a raw (still percent-encoded) path."""
+    plain = unquote(path) if "%" in path else path
+    info = RequestInfo(method, plain, method.lower())
+    parts = [unquote(p) if "%" in p else p for p in path.strip("/").split("/")]
+    if parts[0] == "api" and len(parts) > 2:
+        info.version, rest = parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        info.group, info.version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return info
+    _read_resource(info, rest, query)
+    return info
+
+
+def _read_resource(info: RequestInfo, parts: list[str], query: Query) -> None:
+    info.verb = _VERBS.get(info.method, "")
+    legacy_watch = parts[0] == "watch" and len(parts) > 1
+    if legacy_watch:
+        parts = parts[1:]
+    if parts[0] == "namespaces" and len(parts) > 1:
+        info.namespace = parts[1]
+        if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
+            parts = parts[2:]
+    info.resource = parts[0]
+    info.name = parts[1] if len(parts) > 1 else ""
+    info.subresource = parts[2] if len(parts) > 2 else ""
+    info.rest = "/" + "/".join(parts[3:]) if len(parts) > 3 else ""
+    if legacy_watch:
+        info.verb = "watch"
+    elif not info.name and info.verb == "get":
+        info.verb = "watch" if query.flag("watch") else "list"
+    elif not info.name and info.verb == "delete":
+        info.verb = "deletecollection"
+    if not info.name and info.verb in ("list", "watch", "deletecollection"):
+        info.name = _name_in(query.get("fieldSelector"))
+
+
+def _name_in(selector: str) -> str:
+    """Authorization may grant a list or watch of the one object that a field selector names."""
+    for term in selector.split(","):
+        field, equals, value = term.partition("=")
+        if equals and field == "metadata.name":
+            return value.removeprefix("=")
+    return ""

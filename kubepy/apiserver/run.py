@@ -1,0 +1,28 @@
+"""`kubepy apiserver`: from the configuration to a server that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+
+from kubepy.apiserver.config import APIServerConfig
+from kubepy.apiserver.server import APIServer
+from kubepy.storage import open_backend
+from kubepy.util.clock import Clock
+
+
+async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None]) -> None:
+    """Serve until cancelled; calls `ready` when clients may come.
+
+    Raises StorageError for an unusable storage and OSError for an address that cannot be had.
+    """
+    backend = await open_backend(config.storage, clock)
+    try:
+        server = APIServer(config, clock, backend)
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(server.run)
+            ready()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await backend.aclose()

@@ -1,0 +1,101 @@
+"""What is served: each resource of each group and version, with its store and its other representations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from kubepy.api.resources import Resource
+from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.cacher.entry import Entry, Transform
+from kubepy.apiserver.registry.store import Store
+from kubepy.machinery import tables
+from kubepy.machinery.gvk import GVR
+from kubepy.machinery.meta import Obj
+from kubepy.util.clock import Clock
+
+PARTIAL = "PartialObjectMetadata"
+PARTIAL_LIST = "PartialObjectMetadataList"
+TABLE = "Table"
+
+
+@dataclass
+class Served:
+    """One resource as clients see it. `convert` makes the served version of a stored object."""
+
+    resource: Resource
+    store: Store
+    clock: Clock
+    convert: Callable[[Obj], Obj] | None = None
+    revert: Callable[[Obj], Obj] | None = None
+    _transforms: dict[tuple[str, str, str], Transform] = field(default_factory=dict)
+
+    @cached_property
+    def _converted(self) -> Transform | None:
+        convert = self.convert
+        return None if convert is None else lambda entry: orjson.dumps(convert(entry.obj))
+
+    def view(self, obj: Obj) -> Obj:
+        """A stored object as this version shows it."""
+        return obj if self.convert is None else self.convert(obj)
+
+    def transform(self, as_kind: str, as_version: str, include: str = "Metadata") -> Transform | None:
+        """How an entry becomes the wanted representation; None when its bytes are it already.
+
+        The same function for the same wish, so that events are serialised once for all who share it.
+        """
+        if not as_kind:
+            return self._converted
+        wish = (as_kind, as_version, include)
+        found = self._transforms.get(wish)
+        if found is None:
+            found = self._transforms[wish] = self._make_transform(as_kind, as_version, include)
+        return found
+
+    def _make_transform(self, as_kind: str, as_version: str, include: str) -> Transform:
+        if as_kind == TABLE:
+            return lambda entry: orjson.dumps(
+                self.table([entry], include, as_version, resource_version=str(entry.revision))
+            )
+        return lambda entry: orjson.dumps(self.partial(entry, as_version))
+
+    def partial(self, entry: Entry, version: str = "v1") -> Obj:
+        """PartialObjectMetadata."""
+        return {"kind": PARTIAL, "apiVersion": f"meta.k8s.io/{version}", "metadata": entry.obj["metadata"]}
+
+    def table(self, entries: list[Entry], include: str, version: str = "v1", **list_metadata: Any) -> Obj:
+        """The objects as kubectl get prints them."""
+        gvr, now = self.resource.gvr, self.clock.now()
+        rows = []
+        for entry in entries:
+            obj = self.view(entry.obj)
+            rows.append(tables.row(SCHEME.rows(gvr, obj, now), obj, include))
+        table = tables.table(SCHEME.columns(gvr), rows, **list_metadata)
+        table["apiVersion"] = f"meta.k8s.io/{version}"
+        return table
+
+
+class ServedResources:
+    """All of them; custom resources come and go."""
+
+    def __init__(self) -> None:
+        self._by_gvr: dict[tuple[str, str, str], Served] = {}
+
+    def add(self, served: Served) -> None:
+        """Serve one more resource."""
+        self._by_gvr[tuple(served.resource.gvr)] = served
+
+    def find(self, group: str, version: str, plural: str) -> Served | None:
+        """The resource at a path."""
+        return self._by_gvr.get((group, version, plural))
+
+    def get(self, gvr: GVR) -> Served:
+        """A resource that is known to be there."""
+        return self._by_gvr[tuple(gvr)]
+
+    def __iter__(self) -> Iterator[Served]:
+        return iter(list(self._by_gvr.values()))

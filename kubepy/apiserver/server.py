@@ -1,0 +1,138 @@
+"""The server put together: what there is of each thing, and in which order it starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.abc import TaskStatus
+
+from kubepy.api.resources import BY_GVR, RESOURCES, Resource
+from kubepy.api.scheme import SCHEME
+from kubepy.apiserver import assembly
+from kubepy.apiserver.cacher import Cacher, keys
+from kubepy.apiserver.cacher.entry import FieldValues
+from kubepy.apiserver.config import APIServerConfig
+from kubepy.apiserver.connection import Server, tls_context
+from kubepy.apiserver.discovery import Discovery
+from kubepy.apiserver.dispatch import Dispatcher, Handler
+from kubepy.apiserver.handlers.watch import WatchStreams
+from kubepy.apiserver.metrics import Metrics
+from kubepy.apiserver.paths import Paths
+from kubepy.storage import Backend
+from kubepy.storage.compaction import maintain
+from kubepy.util.clock import Clock
+from kubepy.util.logging import get_logger
+
+_log = get_logger(__name__)
+_DRAIN = 10.0
+_BY_PREFIX: dict[str, Resource] = {}
+for _resource in RESOURCES:
+    if not _resource.virtual:
+        _BY_PREFIX.setdefault(keys.prefix(BY_GVR[_resource.storage_gvr]), BY_GVR[_resource.storage_gvr])
+
+
+def _describe(prefix: str) -> tuple[FieldValues, tuple[str, ...]]:
+    """What the watch cache must know of a resource: its selectable fields and those worth an index."""
+    resource = _BY_PREFIX.get(prefix)
+    if resource is None:
+        return lambda _: {}, ()
+    gvr = resource.gvr
+    indexed = (
+        ("spec.nodeName", "metadata.name")
+        if "spec.nodeName" in SCHEME.selectable_fields(gvr)
+        else ("metadata.name",)
+    )
+    return lambda obj: SCHEME.field_values(gvr, obj), indexed
+
+
+class APIServer:
+    """One server process. `run` serves until cancelled."""
+
+    def __init__(self, config: APIServerConfig, clock: Clock, backend: Backend) -> None:
+        self.config = config
+        self.clock = clock
+        self.backend = backend
+        self.cacher = Cacher(backend, clock, _describe)
+        self.metrics = Metrics()
+        self.streams = WatchStreams()
+        self.paths = Paths(self)
+        self.closing = False
+        self.started = False
+        self.port = config.secure_port
+        parts = assembly.build(self)
+        self.served = parts.served
+        self.authenticator = parts.authenticator
+        self.authorizer = parts.authorizer
+        self.service_account_tokens = parts.service_account_tokens
+        self.openapi = parts.openapi
+        self.handlers: dict[tuple[str, str, str], Handler] = parts.handlers
+        self._parts = parts
+        self.discovery = Discovery([s.resource for s in self.served], self.address)
+
+    @property
+    def address(self) -> str:
+        """Where other machines reach the server, "host:port"."""
+        return f"{self.config.advertise_address or self.config.bind_address}:{self.port}"
+
+    def checks(self, kind: str) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The health checks behind /livez, /readyz and /healthz."""
+
+        async def ping() -> None:
+            return None
+
+        async def etcd() -> None:
+            await self.backend.status()
+
+        async def started() -> None:
+            if not self.started:
+                raise RuntimeError("not finished")
+
+        async def shutdown() -> None:
+            if self.closing:
+                raise RuntimeError("process is shutting down")
+
+        checks = {"ping": ping, "log": ping, "etcd": etcd, "poststarthook/rbac/bootstrap-roles": started}
+        if kind == "readyz":
+            checks |= {"informer-sync": started, "shutdown": shutdown}
+        return checks
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Load, make the default objects, listen, report started; end gracefully when cancelled."""
+        config = self.config
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self.cacher.run)
+            await self._parts.start(self, tasks)
+            web_server = Server(Dispatcher(self))
+            listener = await asyncio.get_running_loop().create_server(
+                web_server,
+                config.bind_address,
+                config.secure_port,
+                ssl=tls_context(config),
+                backlog=1024,
+                reuse_address=True,
+            )
+            self.port = listener.sockets[0].getsockname()[1]
+            tasks.start_soon(self._maintain)
+            self.started = True
+            _log.info("serving", address=config.bind_address, port=self.port)
+            try:
+                task_status.started()
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._shut_down(listener, web_server)
+
+    async def _maintain(self) -> None:
+        await maintain(self.backend, self.clock, interval=self.config.etcd_compaction_interval)
+
+    async def _shut_down(self, listener: asyncio.Server, web_server: Server) -> None:
+        """No new connections, watches ended, what is under way finished."""
+        self.closing = True
+        if self.config.shutdown_delay:
+            await self.clock.sleep(self.config.shutdown_delay)
+        listener.close()
+        self.streams.end_all()
+        web_server.pre_shutdown()
+        await web_server.shutdown(_DRAIN)
