@@ -7,12 +7,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from kubepy.api.printers import autoscaling, core, networking, policy, storage, workloads
 from kubepy.api.printers.base import Printer, doc, name_column, name_of
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.tables import Column
 
-PRINTERS: dict[GVR, Callable[[], Printer]] = {}
+PRINTERS: dict[GVR, Callable[[], Printer]] = {
+    **core.PRINTERS,
+    **workloads.PRINTERS,
+    **networking.PRINTERS,
+    **storage.PRINTERS,
+    **autoscaling.PRINTERS,
+    **policy.PRINTERS,
+}
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
