@@ -79,7 +79,7 @@ def proxied(service: Obj) -> bool:
 def service_ports(
     services: Iterable[Obj], slices_of: Mapping[tuple[str, str], list[Obj]], node: str
 ) -> list[ServicePort]:
-    """Every port of every proxied IPv4 Service; ``slices_of`` has the EndpointSlices by (namespace, service)."""
+    """Every port of every proxied IPv4 Service; ``slices_of``: EndpointSlices by (namespace, service)."""
     found = []
     for service in services:
         if not proxied(service):

@@ -1,4 +1,4 @@
-"""Turns changes of Services and EndpointSlices into applied rules: marks dirty, coalesces, applies, retries."""
+"""Turns changes of Services and EndpointSlices into rules: marks dirty, coalesces, applies, retries."""
 
 from __future__ import annotations
 

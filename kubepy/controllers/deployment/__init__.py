@@ -1,0 +1,1 @@
+"""Deployment: rolls its ReplicaSets from one template to the next."""

@@ -1,0 +1,1 @@
+"""Endpoints: which pods answer a Service, as EndpointSlices and as the older Endpoints."""

@@ -1,0 +1,1 @@
+"""Namespaces: drains what is deleted; gives new ones their service account and root certificate."""

@@ -1,0 +1,82 @@
+"""The controller-manager as a process: builds the controllers, and runs them while it leads."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import anyio
+
+from kubepy.client import Client, ClientConfig, LeaderElector
+from kubepy.controllers import cluster_role_aggregation, pod_gc
+from kubepy.controllers.config import ControllerManagerConfig
+from kubepy.controllers.context import Context
+from kubepy.controllers.deployment import controller as deployment
+from kubepy.controllers.endpointslice import controller as endpointslice
+from kubepy.controllers.garbagecollector.controller import GarbageCollector
+from kubepy.controllers.namespace import lifecycle as namespace
+from kubepy.controllers.namespace import root_ca, service_account
+from kubepy.controllers.node import ipam, taint_eviction
+from kubepy.controllers.node import lifecycle as node_lifecycle
+from kubepy.controllers.replicaset import controller as replicaset
+from kubepy.operator import Controller, Manager
+from kubepy.util.clock import Clock
+
+LEASE = ("kube-system", "kube-controller-manager")
+GARBAGE_COLLECTOR = "garbage-collector-controller"
+
+BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
+    "namespace-controller": namespace.new,
+    "serviceaccount-controller": service_account.new,
+    "root-ca-certificate-publisher-controller": root_ca.new,
+    "clusterrole-aggregation-controller": cluster_role_aggregation.new,
+    "deployment-controller": deployment.new,
+    "replicaset-controller": replicaset.new,
+    "endpointslice-controller": endpointslice.new_slices,
+    "endpoints-controller": endpointslice.new_endpoints,
+    "node-ipam-controller": ipam.new,
+    "node-lifecycle-controller": node_lifecycle.new,
+    "taint-eviction-controller": taint_eviction.new,
+    "pod-garbage-collector-controller": pod_gc.new,
+}
+"""By the names that kube-controller-manager's --controllers takes."""
+
+
+def enabled(name: str, selection: list[str]) -> bool:
+    """Whether ``--controllers`` selects a controller: "*" all, "-NAME" not this one."""
+    if name in selection:
+        return True
+    return f"-{name}" not in selection and "*" in selection
+
+
+def build(manager: Manager, config: ControllerManagerConfig) -> GarbageCollector | None:
+    """Put the enabled controllers into ``manager``."""
+    context = Context(manager.client, manager.factory, manager.recorder, manager.clock, config)
+    for name, builder in BUILDERS.items():
+        controller = builder(context) if enabled(name, config.controllers) else None
+        if controller is not None:
+            manager.add(controller)
+    if not enabled(GARBAGE_COLLECTOR, config.controllers):
+        return None
+    collector = GarbageCollector(context)
+    manager.add(collector.controller)
+    return collector
+
+
+async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[[], None]) -> None:
+    """Run the controllers until cancelled; raises LeadershipLost when the lease is lost."""
+    client_config = ClientConfig.from_kubeconfig(config.kubeconfig)
+    async with Client(client_config, user_agent="kubepy-controller-manager", clock=clock) as client:
+        elector = None
+        if config.leader_elect:
+            identity = f"{socket.gethostname()}_{os.getpid()}"
+            elector = LeaderElector(client, *LEASE, identity, clock)
+        manager = Manager(client, clock, recorder_component="controllermanager", leader_elector=elector)
+        collector = build(manager, config)
+        ready()
+        async with anyio.create_task_group() as group:
+            if collector is not None:
+                group.start_soon(collector.run)
+            await manager.run()
+            group.cancel_scope.cancel()
