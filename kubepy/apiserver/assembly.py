@@ -21,17 +21,26 @@ from kubepy.apiserver.authorization.node import NodeAuthorizer
 from kubepy.apiserver.authorization.rbac import RBAC
 from kubepy.apiserver.cacher import Entry, ResourceCache, keys
 from kubepy.apiserver.dispatch import Handler
+from kubepy.apiserver.handlers import connect, pods, proxy, reviews, scale, token
 from kubepy.apiserver.openapi import OpenAPI
+from kubepy.apiserver.registry.events import EventStrategy
 from kubepy.apiserver.registry.namespaces import NamespaceStrategy
 from kubepy.apiserver.registry.pods import PodStrategy
+from kubepy.apiserver.registry.services import Reservations, ServiceStrategy
 from kubepy.apiserver.registry.store import Store
 from kubepy.apiserver.registry.strategy import Strategy
 from kubepy.apiserver.served import Served, ServedResources
+from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import make_key
+from kubepy.storage import StorageError
+from kubepy.util.logging import get_logger
 
 if TYPE_CHECKING:
     from kubepy.apiserver.server import APIServer
+
+_REPAIR_INTERVAL = 180.0
+_log = get_logger(__name__)
 
 
 @dataclass
@@ -45,12 +54,24 @@ class Parts:
     openapi: OpenAPI
     handlers: dict[tuple[str, str, str], Handler]
     rbac: RBAC
+    services: ServiceStrategy
 
     async def start(self, server: APIServer, tasks: TaskGroup) -> None:
         """Once the watch cache is loaded: connect what listens to it, make the default objects."""
         for roles, bindings in ((r.CLUSTER_ROLES, r.CLUSTER_ROLE_BINDINGS), (r.ROLES, r.ROLE_BINDINGS)):
             self.rbac.follow(self.served.get(roles).store.cache, self.served.get(bindings).store.cache)
         await bootstrap.run(server)
+
+    async def repair_services(self, server: APIServer) -> None:
+        """Keep reservations of addresses and ports true. Runs until cancelled."""
+        store = self.served.get(r.SERVICES).store
+        while True:
+            try:
+                await server.cacher.fresh()
+                await self.services.repair([entry.obj for entry in store.cache.entries.values()])
+            except (errors.StatusError, StorageError) as error:
+                _log.warning("service addresses not repaired, will try again", error=str(error))
+            await server.clock.sleep(_REPAIR_INTERVAL)
 
 
 class _FileTokens:
@@ -73,7 +94,14 @@ def build(server: APIServer) -> Parts:
         return cache(gvr).get(make_key(namespace, name))
 
     admission = AdmissionChain([NamespaceLifecycle(cache(r.NAMESPACES))])
-    strategies: dict[GVR, Strategy] = {r.NAMESPACES: NamespaceStrategy(), r.PODS: PodStrategy()}
+    reservations = Reservations(server.backend, server.cacher, clock)
+    services = ServiceStrategy(reservations, config.service_cluster_ip_range, config.node_ports)
+    strategies: dict[GVR, Strategy] = {
+        r.NAMESPACES: NamespaceStrategy(),
+        r.PODS: PodStrategy(),
+        r.SERVICES: services,
+        r.EVENTS: EventStrategy(r.EVENTS, config.event_ttl),
+    }
     for resource in r.RESOURCES:
         strategy = strategies.get(resource.gvr) or Strategy(resource.gvr)
         store = Store(resource, strategy, server.backend, server.cacher, admission, clock)
@@ -98,6 +126,23 @@ def build(server: APIServer) -> Parts:
         authorizer=Authorizer(rbac, NodeAuthorizer()),
         service_account_tokens=tokens,
         openapi=OpenAPI(lambda: [s.resource for s in served]),
-        handlers={},
+        handlers=_handlers(server),
         rbac=rbac,
+        services=services,
     )
+
+
+def _handlers(server: APIServer) -> dict[tuple[str, str, str], Handler]:
+    """Subresources and resources with a handler of their own."""
+    made = reviews.handlers(server)
+    for gvr in (r.DEPLOYMENTS, r.REPLICA_SETS, r.STATEFUL_SETS, r.REPLICATION_CONTROLLERS):
+        made[gvr.group, gvr.resource, "scale"] = scale.handler()
+    made["", "pods", "binding"] = made["", "bindings", ""] = pods.binding(server)
+    made["", "pods", "eviction"] = pods.eviction(server)
+    made["", "serviceaccounts", "token"] = token.handler(server)
+    made["", "pods", "log"] = connect.log(server)
+    for kind in ("exec", "attach", "portforward"):
+        made["", "pods", kind] = connect.stream(server, kind)
+    for kind in ("nodes", "pods", "services"):
+        made["", kind, "proxy"] = proxy.handler(server, kind)
+    return made

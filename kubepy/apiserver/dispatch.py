@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _CONNECTING = frozenset({"log", "exec", "attach", "portforward", "proxy"})
-_GENERIC = frozenset({"", "status"})
+_GENERIC = frozenset({"", "status", "approval", "finalize", "ephemeralcontainers", "resize"})
 
 Handler = Callable[[web.BaseRequest, Context, Served, bytes], Awaitable[web.StreamResponse]]
 """A subresource or a resource that is not stored; gets the body already read."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import anyio
 from anyio.abc import TaskStatus
 
 from kubepy.api.resources import BY_GVR, RESOURCES, Resource
 from kubepy.api.scheme import SCHEME
-from kubepy.apiserver import assembly
+from kubepy.apiserver import assembly, kubelet_client
+from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import Cacher, keys
 from kubepy.apiserver.cacher.entry import FieldValues
 from kubepy.apiserver.config import APIServerConfig
@@ -68,6 +71,8 @@ class APIServer:
         self.service_account_tokens = parts.service_account_tokens
         self.openapi = parts.openapi
         self.handlers: dict[tuple[str, str, str], Handler] = parts.handlers
+        self.kubelet_tls = kubelet_client.tls_context(config)
+        self.http: aiohttp.ClientSession  # towards kubelets, pods and services; open while serving
         self._parts = parts
         self.discovery = Discovery([s.resource for s in self.served], self.address)
 
@@ -75,6 +80,12 @@ class APIServer:
     def address(self) -> str:
         """Where other machines reach the server, "host:port"."""
         return f"{self.config.advertise_address or self.config.bind_address}:{self.port}"
+
+    @property
+    def advertised(self) -> str | None:
+        """The address for other machines; None when the server listens everywhere and was told none."""
+        address = self.config.advertise_address or self.config.bind_address
+        return None if ipaddress.ip_address(address).is_unspecified else address
 
     def checks(self, kind: str) -> dict[str, Callable[[], Awaitable[None]]]:
         """The health checks behind /livez, /readyz and /healthz."""
@@ -101,7 +112,11 @@ class APIServer:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Load, make the default objects, listen, report started; end gracefully when cancelled."""
         config = self.config
-        async with anyio.create_task_group() as tasks:
+        connector = aiohttp.TCPConnector(ssl=self.kubelet_tls, limit=0)
+        async with (
+            aiohttp.ClientSession(connector=connector, auto_decompress=False) as self.http,
+            anyio.create_task_group() as tasks,
+        ):
             await tasks.start(self.cacher.run)
             await self._parts.start(self, tasks)
             web_server = Server(Dispatcher(self))
@@ -115,6 +130,8 @@ class APIServer:
             )
             self.port = listener.sockets[0].getsockname()[1]
             tasks.start_soon(self._maintain)
+            tasks.start_soon(self._parts.repair_services, self)
+            tasks.start_soon(kubernetes_service.keep, self)
             self.started = True
             _log.info("serving", address=config.bind_address, port=self.port)
             try:

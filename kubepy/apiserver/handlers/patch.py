@@ -14,6 +14,7 @@ from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj, deep_copy
 from kubepy.machinery.patch import json_patch, merge_patch, strategic
 
@@ -29,10 +30,10 @@ Apply = Callable[[Obj], Any]
 async def patch(context: Context, served: Served, body: bytes) -> web.StreamResponse:
     """Apply the patch to the present state, again when another writer came first."""
     dry = dry_run(context.query.all("dryRun"), "PatchOptions")
-    apply = patcher(context, served, body)
+    apply = patcher(context, served, body, served.resource.gvk)
 
     async def change(old: Obj) -> Obj:
-        return decode.settle(context, served, patched(served, apply, old, context))
+        return decode.settle(context, served, patched(apply, served.view(old), served, context))
 
     namespace = context.info.namespace if served.resource.namespaced else ""
     written = await served.store.update(
@@ -41,9 +42,9 @@ async def patch(context: Context, served: Served, body: bytes) -> web.StreamResp
     return await responses.send_written(context, served, written.data, namespace)
 
 
-def patched(served: Served, apply: Apply, old: Obj, context: Context) -> Obj:
-    """The patched object in its served version. Raises 400 or 422."""
-    made = apply(served.view(old))
+def patched(apply: Apply, old: Obj, served: Served, context: Context) -> Obj:
+    """The patched object, in the version of `old`. Raises 400 or 422."""
+    made = apply(old)
     if not isinstance(made, dict):
         raise errors.bad_request("the patch does not make an object")
     metadata = made.get("metadata")
@@ -58,7 +59,7 @@ def patched(served: Served, apply: Apply, old: Obj, context: Context) -> Obj:
     return made
 
 
-def patcher(context: Context, served: Served, body: bytes) -> Apply:
+def patcher(context: Context, served: Served, body: bytes, gvk: GVK) -> Apply:
     """The patch as a function on objects, which it copies. Raises 400 or 415."""
     media = context.headers.get("Content-Type", "").partition(";")[0].strip()
     if media not in SUPPORTED:
@@ -73,7 +74,7 @@ def patcher(context: Context, served: Served, body: bytes) -> Apply:
         raise errors.bad_request("cannot unmarshal array into Go value of type map[string]interface {}")
     if media == MERGE_PATCH:
         return lambda obj: merge_patch.apply(deep_copy(obj), document)
-    schema = SCHEME.schema(served.resource.gvk)
+    schema = SCHEME.schema(gvk)
 
     def strategically(obj: Obj) -> Any:
         try:

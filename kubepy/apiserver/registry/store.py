@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import orjson
 
@@ -50,6 +50,11 @@ class Written:
     data: bytes
     created: bool = False
     deleted: bool = False
+
+    @property
+    def obj(self) -> Obj:
+        """The object, parsed anew."""
+        return cast(Obj, orjson.loads(self.data))
 
 
 class Store:

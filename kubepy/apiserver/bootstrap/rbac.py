@@ -1,0 +1,97 @@
+"""Reconciles the default roles: missing rules and subjects are added, what others added stays.
+
+A role annotated rbac.authorization.kubernetes.io/autoupdate: "false" is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubepy.api import resources as r
+from kubepy.apiserver.authorization.rbac import Rule
+from kubepy.apiserver.bootstrap import policy
+from kubepy.apiserver.bootstrap.objects import context, ensure
+from kubepy.machinery import errors, labels
+from kubepy.machinery.meta import Obj, deep_copy
+from kubepy.util.logging import get_logger
+
+if TYPE_CHECKING:
+    from kubepy.apiserver.server import APIServer
+
+_log = get_logger(__name__)
+_AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
+
+
+async def reconcile(server: APIServer) -> None:
+    """Roles, bindings, and the rules of aggregated roles."""
+    for wanted in policy.cluster_roles():
+        try:
+            if not await ensure(server, r.CLUSTER_ROLES, wanted):
+                await _complete(server, wanted)
+        except (
+            errors.StatusError
+        ) as error:  # somebody's change of a default role must not keep the server down
+            _log.error("unable to reconcile", clusterrole=wanted["metadata"]["name"], error=error.message)
+    for wanted in policy.cluster_role_bindings():
+        try:
+            if not await ensure(server, r.CLUSTER_ROLE_BINDINGS, wanted):
+                await _bind(server, wanted)
+        except errors.StatusError as error:
+            _log.error(
+                "unable to reconcile", clusterrolebinding=wanted["metadata"]["name"], error=error.message
+            )
+    await server.cacher.fresh()
+    for _ in range(3):  # view is part of edit, and edit of admin
+        await _aggregate(server)
+
+
+async def _complete(server: APIServer, wanted: Obj) -> None:
+    async def change(old: Obj) -> Obj:
+        made = deep_copy(old)
+        if (made["metadata"].get("annotations") or {}).get(_AUTOUPDATE) == "false":
+            return made
+        for field in ("labels", "annotations"):
+            made["metadata"][field] = {**(wanted["metadata"][field]), **(made["metadata"].get(field) or {})}
+        if "aggregationRule" in wanted:
+            made["aggregationRule"] = wanted["aggregationRule"]
+            return made
+        rules = made.get("rules") or []
+        present = {Rule.of(rule) for rule in rules}
+        made["rules"] = [*rules, *(rule for rule in wanted["rules"] if Rule.of(rule) not in present)]
+        return made
+
+    store = server.served.get(r.CLUSTER_ROLES).store
+    await store.update(context("update"), "", wanted["metadata"]["name"], change)
+
+
+async def _bind(server: APIServer, wanted: Obj) -> None:
+    async def change(old: Obj) -> Obj:
+        made = deep_copy(old)
+        if (made["metadata"].get("annotations") or {}).get(_AUTOUPDATE) == "false":
+            return made
+        subjects = made.get("subjects") or []
+        made["subjects"] = [*subjects, *(s for s in wanted["subjects"] if s not in subjects)]
+        return made
+
+    store = server.served.get(r.CLUSTER_ROLE_BINDINGS).store
+    await store.update(context("update"), "", wanted["metadata"]["name"], change)
+
+
+async def _aggregate(server: APIServer) -> None:
+    """What the cluster role aggregation controller keeps up later, so that roles work from the start."""
+    store = server.served.get(r.CLUSTER_ROLES).store
+    await server.cacher.fresh()
+    for entry in list(store.cache.entries.values()):
+        selectors = ((entry.obj.get("aggregationRule") or {}).get("clusterRoleSelectors")) or []
+        parsed = [labels.from_label_selector(selector) for selector in selectors]
+        if not parsed:
+            continue
+        rules: list[Obj] = []
+        for other in sorted(store.cache.entries.values(), key=lambda e: e.name):
+            if other.name != entry.name and any(s.matches(other.labels) for s in parsed):
+                rules += [rule for rule in other.obj.get("rules") or () if rule not in rules]
+
+        async def change(old: Obj, rules: list[Obj] = rules) -> Obj:
+            return {**old, "metadata": dict(old["metadata"]), "rules": rules}
+
+        await store.update(context("update"), "", entry.name, change)
