@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from kubepy.api.validation import apps, batch, core, pods, services
 from kubepy.api.validation.rules import Rules
 from kubepy.machinery.gvk import GK
 
-RULES: dict[GK, Rules] = {}
+RULES: dict[GK, Rules] = {
+    **pods.RULES,
+    **core.RULES,
+    **services.RULES,
+    **apps.RULES,
+    **batch.RULES,
+}
