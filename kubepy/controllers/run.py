@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 
-from kubepy.client import Client, ClientConfig, LeaderElector
+from kubepy.client import Client, ClientConfig, EventRecorder, LeaderElector
 from kubepy.controllers import cluster_role_aggregation, pod_gc
 from kubepy.controllers.config import ControllerManagerConfig
 from kubepy.controllers.context import Context
@@ -42,6 +43,14 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
 }
 """By the names that kube-controller-manager's --controllers takes."""
 
+EVENT_SOURCES = {
+    "node-lifecycle-controller": "node-controller",
+    "node-ipam-controller": "cidrAllocator",
+    "endpointslice-controller": "endpoint-slice-controller",
+    "endpoints-controller": "endpoint-controller",
+}
+"""Who events are said to come from, where that is not the controller's name."""
+
 
 def enabled(name: str, selection: list[str]) -> bool:
     """Whether ``--controllers`` selects a controller: "*" all, "-NAME" not this one."""
@@ -50,11 +59,18 @@ def enabled(name: str, selection: list[str]) -> bool:
     return f"-{name}" not in selection and "*" in selection
 
 
-def build(manager: Manager, config: ControllerManagerConfig) -> GarbageCollector | None:
-    """Put the enabled controllers into ``manager``."""
-    context = Context(manager.client, manager.factory, manager.recorder, manager.clock, config)
+def build(
+    manager: Manager, config: ControllerManagerConfig, recorders: list[EventRecorder]
+) -> GarbageCollector | None:
+    """Put the enabled controllers into ``manager``, and the recorders to run beside it into ``recorders``."""
+    client, clock = manager.client, manager.clock
+    context = Context(client, manager.factory, manager.recorder, clock, config)
     for name, builder in BUILDERS.items():
-        controller = builder(context) if enabled(name, config.controllers) else None
+        if not enabled(name, config.controllers):
+            continue
+        recorder = EventRecorder(client, EVENT_SOURCES.get(name, name), clock=clock)
+        recorders.append(recorder)
+        controller = builder(replace(context, recorder=recorder))
         if controller is not None:
             manager.add(controller)
     if not enabled(GARBAGE_COLLECTOR, config.controllers):
@@ -73,9 +89,12 @@ async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[
             identity = f"{socket.gethostname()}_{os.getpid()}"
             elector = LeaderElector(client, *LEASE, identity, clock)
         manager = Manager(client, clock, recorder_component="controllermanager", leader_elector=elector)
-        collector = build(manager, config)
+        recorders: list[EventRecorder] = []
+        collector = build(manager, config, recorders)
         ready()
         async with anyio.create_task_group() as group:
+            for recorder in recorders:
+                group.start_soon(recorder.run)
             if collector is not None:
                 group.start_soon(collector.run)
             await manager.run()

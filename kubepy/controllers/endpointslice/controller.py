@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from kubepy.api.resources import ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES
 from kubepy.controllers.context import Context
 from kubepy.controllers.endpointslice import core
+from kubepy.controllers.ensure import ensure
 from kubepy.controllers.overlay import WriteOverlay
 from kubepy.machinery import errors, labels, meta
 from kubepy.machinery.errors import StatusError
@@ -65,7 +66,7 @@ class EndpointsReconciler:
         if present is None:
             metadata = {"name": request.name, "namespace": request.namespace, "labels": own}
             created = {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": wanted}
-            await self._client.create(ENDPOINTS, created, namespace=request.namespace)
+            await ensure(self._client, ENDPOINTS, created)
         elif (present.get("subsets") or []) != wanted or meta.labels(present) != own:
             changed = {**present, "metadata": {**present["metadata"], "labels": own}, "subsets": wanted}
             await self._client.update(ENDPOINTS, changed)

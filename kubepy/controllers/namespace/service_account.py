@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.api.resources import NAMESPACES, SERVICE_ACCOUNTS
 from kubepy.controllers.context import Context
-from kubepy.controllers.namespace.ensure import ensure
+from kubepy.controllers.ensure import ensure
 from kubepy.machinery import meta
 from kubepy.operator import Controller, Request
 
