@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from kubepy.api.validation import apps, batch, core, pods, services
+from kubepy.api.validation import (
+    apiextensions,
+    apps,
+    batch,
+    core,
+    networking,
+    pods,
+    policy,
+    rbac,
+    services,
+    storage,
+)
 from kubepy.api.validation.rules import Rules
 from kubepy.machinery.gvk import GK
 
@@ -12,4 +23,9 @@ RULES: dict[GK, Rules] = {
     **services.RULES,
     **apps.RULES,
     **batch.RULES,
+    **networking.RULES,
+    **rbac.RULES,
+    **storage.RULES,
+    **policy.RULES,
+    **apiextensions.RULES,
 }
