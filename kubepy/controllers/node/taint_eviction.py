@@ -11,19 +11,9 @@ from kubepy.controllers.node.lifecycle import NODE_INDEX, by_node
 from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
+from kubepy.machinery.taints import tolerates
 from kubepy.machinery.timestamps import parse, rfc3339
 from kubepy.operator import Controller, Request, Result
-
-
-def tolerates(toleration: Obj, taint: Obj) -> bool:
-    """Whether a toleration matches a taint (v1 helper ToleratesTaint)."""
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if toleration.get("key") and toleration["key"] != taint["key"]:
-        return False
-    if toleration.get("operator", "Equal") == "Exists":
-        return True
-    return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")
 
 
 def seconds_left(node: Obj, pod: Obj, now: datetime) -> float | None:
