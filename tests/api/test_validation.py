@@ -143,8 +143,8 @@ SUBDOMAIN = (
             made("v1", "ConfigMap", data={"a/b": ""}),
             [
                 'data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric '
-                "characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for "
-                "validation is '[-._a-zA-Z0-9]+')"
+                "characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used "
+                "for validation is '[-._a-zA-Z0-9]+')"
             ],
         ),
         (

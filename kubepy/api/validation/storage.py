@@ -128,7 +128,8 @@ def _claim(claim: Obj) -> list[Cause]:
     return causes + optional_one_of("spec.volumeMode", spec.get("volumeMode"), ("Block", "Filesystem"))
 
 
-_IMMUTABLE_CLAIM = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+_MUTABLE_CLAIM = "resources.requests and volumeAttributesClassName for bound claims"
+_IMMUTABLE_CLAIM = f"spec is immutable after creation except {_MUTABLE_CLAIM}"
 
 
 def _claim_update(claim: Obj, old: Obj) -> list[Cause]:
