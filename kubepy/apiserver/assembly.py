@@ -9,25 +9,28 @@ from anyio.abc import TaskGroup
 
 from kubepy.api import resources as r
 from kubepy.apiserver import bootstrap
-from kubepy.apiserver.admission.chain import AdmissionChain
-from kubepy.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kubepy.apiserver.admission import plugins
 from kubepy.apiserver.authentication import jwt
 from kubepy.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
+from kubepy.apiserver.authentication.bootstrap_token import BootstrapTokens
 from kubepy.apiserver.authentication.service_account import ServiceAccountTokens
 from kubepy.apiserver.authentication.token_file import TokenFile
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.authorization.authorizer import Authorizer
 from kubepy.apiserver.authorization.node import NodeAuthorizer
 from kubepy.apiserver.authorization.rbac import RBAC
+from kubepy.apiserver.bootstrap import policy
+from kubepy.apiserver.bootstrap.objects import context
 from kubepy.apiserver.cacher import Entry, ResourceCache, keys
 from kubepy.apiserver.dispatch import Handler
 from kubepy.apiserver.handlers import connect, pods, proxy, reviews, scale, token
 from kubepy.apiserver.openapi import OpenAPI
+from kubepy.apiserver.registry import conversion
 from kubepy.apiserver.registry.events import EventStrategy
 from kubepy.apiserver.registry.namespaces import NamespaceStrategy
 from kubepy.apiserver.registry.pods import PodStrategy
 from kubepy.apiserver.registry.services import Reservations, ServiceStrategy
-from kubepy.apiserver.registry.store import Store
+from kubepy.apiserver.registry.store import Change, Store
 from kubepy.apiserver.registry.strategy import Strategy
 from kubepy.apiserver.served import Served, ServedResources
 from kubepy.machinery import errors
@@ -39,6 +42,10 @@ from kubepy.util.logging import get_logger
 if TYPE_CHECKING:
     from kubepy.apiserver.server import APIServer
 
+_CONVERSIONS = {
+    r.EVENTS_V1: (conversion.event_to_v1, conversion.event_from_v1),
+    r.HPAS_V1: (conversion.hpa_to_v1, conversion.hpa_from_v1),
+}
 _REPAIR_INTERVAL = 180.0
 _log = get_logger(__name__)
 
@@ -54,12 +61,18 @@ class Parts:
     openapi: OpenAPI
     handlers: dict[tuple[str, str, str], Handler]
     rbac: RBAC
+    node: NodeAuthorizer
     services: ServiceStrategy
 
     async def start(self, server: APIServer, tasks: TaskGroup) -> None:
         """Once the watch cache is loaded: connect what listens to it, make the default objects."""
         for roles, bindings in ((r.CLUSTER_ROLES, r.CLUSTER_ROLE_BINDINGS), (r.ROLES, r.ROLE_BINDINGS)):
             self.rbac.follow(self.served.get(roles).store.cache, self.served.get(bindings).store.cache)
+        pods, claims, volumes = (
+            self.served.get(gvr).store.cache
+            for gvr in (r.PODS, r.PERSISTENT_VOLUME_CLAIMS, r.PERSISTENT_VOLUMES)
+        )
+        self.node.follow(pods, claims, volumes)
         await bootstrap.run(server)
 
     async def repair_services(self, server: APIServer) -> None:
@@ -93,7 +106,11 @@ def build(server: APIServer) -> Parts:
     def lookup(gvr: GVR, namespace: str, name: str) -> Entry | None:
         return cache(gvr).get(make_key(namespace, name))
 
-    admission = AdmissionChain([NamespaceLifecycle(cache(r.NAMESPACES))])
+    async def update_quota(namespace: str, name: str, change: Change) -> object:
+        store = served.get(r.RESOURCE_QUOTAS).store
+        return await store.update(context("update", namespace), namespace, name, change, internal=True)
+
+    admission = plugins.build(cache, clock, update_quota)
     reservations = Reservations(server.backend, server.cacher, clock)
     services = ServiceStrategy(reservations, config.service_cluster_ip_range, config.node_ports)
     strategies: dict[GVR, Strategy] = {
@@ -103,9 +120,12 @@ def build(server: APIServer) -> Parts:
         r.EVENTS: EventStrategy(r.EVENTS, config.event_ttl),
     }
     for resource in r.RESOURCES:
-        strategy = strategies.get(resource.gvr) or Strategy(resource.gvr)
-        store = Store(resource, strategy, server.backend, server.cacher, admission, clock)
-        served.add(Served(resource, store, clock))
+        # Kinds with two names share the store of the one they rest under.
+        stored = r.BY_GVR[resource.storage_gvr]
+        strategy = strategies.setdefault(stored.gvr, Strategy(stored.gvr))
+        store = Store(stored, strategy, server.backend, server.cacher, admission, clock)
+        convert, revert = _CONVERSIONS.get(resource.gvr, (None, None))
+        served.add(Served(resource, store, clock, convert, revert))
     tokens = ServiceAccountTokens(
         lookup,
         clock,
@@ -116,18 +136,19 @@ def build(server: APIServer) -> Parts:
         else None,
         verification_keys=[jwt.load_public_key(path) for path in config.service_account_key_files],
     )
-    authenticators: list[TokenAuthenticator] = [tokens]
+    authenticators: list[TokenAuthenticator] = [tokens, BootstrapTokens(lookup, clock)]
     if config.token_auth_file is not None:
         authenticators.insert(0, _FileTokens(TokenFile(config.token_auth_file)))
-    rbac = RBAC()
+    rbac, node = RBAC(), NodeAuthorizer(policy.NODE_RULES)
     return Parts(
         served=served,
         authenticator=Authenticator(authenticators, anonymous=config.anonymous_auth),
-        authorizer=Authorizer(rbac, NodeAuthorizer()),
+        authorizer=Authorizer(rbac, node),
         service_account_tokens=tokens,
         openapi=OpenAPI(lambda: [s.resource for s in served]),
         handlers=_handlers(server),
         rbac=rbac,
+        node=node,
         services=services,
     )
 

@@ -42,7 +42,7 @@ class Query:
     def flag(self, name: str) -> bool:
         """A boolean; a bare `?watch` is true. Any other word counts as true, as kube-apiserver has it."""
         found = self._values.get(name)
-        return bool(found) and found[0] not in _FALSE
+        return found is not None and found[0] not in _FALSE
 
     def optional_flag(self, name: str) -> bool | None:
         """A boolean that may be absent."""

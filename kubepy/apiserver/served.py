@@ -83,19 +83,19 @@ class ServedResources:
     """All of them; custom resources come and go."""
 
     def __init__(self) -> None:
-        self._by_gvr: dict[tuple[str, str, str], Served] = {}
+        self._by_gvr: dict[GVR, Served] = {}
 
     def add(self, served: Served) -> None:
         """Serve one more resource."""
-        self._by_gvr[tuple(served.resource.gvr)] = served
+        self._by_gvr[served.resource.gvr] = served
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         """The resource at a path."""
-        return self._by_gvr.get((group, version, plural))
+        return self._by_gvr.get(GVR(group, version, plural))
 
     def get(self, gvr: GVR) -> Served:
         """A resource that is known to be there."""
-        return self._by_gvr[tuple(gvr)]
+        return self._by_gvr[gvr]
 
     def __iter__(self) -> Iterator[Served]:
         return iter(list(self._by_gvr.values()))

@@ -104,7 +104,12 @@ class APIServer:
             if self.closing:
                 raise RuntimeError("process is shutting down")
 
-        checks = {"ping": ping, "log": ping, "etcd": etcd, "poststarthook/rbac/bootstrap-roles": started}
+        checks: dict[str, Callable[[], Awaitable[None]]] = {
+            "ping": ping,
+            "log": ping,
+            "etcd": etcd,
+            "poststarthook/rbac/bootstrap-roles": started,
+        }
         if kind == "readyz":
             checks |= {"informer-sync": started, "shutdown": shutdown}
         return checks

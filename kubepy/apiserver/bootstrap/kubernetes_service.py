@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kubepy.api import resources as r
 from kubepy.apiserver.bootstrap.objects import context, ensure
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
 from kubepy.util.logging import get_logger
 
@@ -62,7 +63,7 @@ async def reconcile(server: APIServer) -> None:
     await _put(server, r.ENDPOINT_SLICES, slice_, {"kubernetes.io/service-name": "kubernetes"})
 
 
-async def _put(server: APIServer, gvr: r.GVR, content: Obj, labels: dict[str, str]) -> None:
+async def _put(server: APIServer, gvr: GVR, content: Obj, labels: dict[str, str]) -> None:
     wanted = {"metadata": {"name": "kubernetes", "namespace": "default", "labels": labels}, **content}
     if await ensure(server, gvr, wanted):
         return

@@ -186,7 +186,7 @@ _CONTROLLER_MANAGER = [
     rule(["*"], ["*"], "*"),
     urls("*", verbs=["*"]),
 ]
-_NODE = [
+NODE_RULES = [
     rule(["create"], AUTHENTICATION, "tokenreviews"),
     rule(["create"], AUTHORIZATION, "localsubjectaccessreviews", "subjectaccessreviews"),
     rule(READ, "", "services"),
@@ -274,7 +274,7 @@ def cluster_roles() -> list[Obj]:
             ],
         ),
         role("system:heapster", [rule(READ, "", "events", "namespaces", "nodes", "pods")]),
-        role("system:node", _NODE),
+        role("system:node", NODE_RULES),
         role("system:node-proxier", _PROXIER),
         role(
             "system:node-problem-detector",

@@ -66,8 +66,8 @@ class Discovery:
             case ["api", version]:
                 made = self._resource_list("", version)
             case ["apis"]:
-                groups = [self._group(group) for group in self._groups if group]
-                made = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+                listed = [self._group(group) for group in self._groups if group]
+                made = {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
             case ["apis", group] if group and group in self._groups:
                 made = {"kind": "APIGroup", "apiVersion": "v1", **self._group(group)}
             case ["apis", group, version] if group:

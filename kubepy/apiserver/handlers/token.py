@@ -8,6 +8,7 @@ from aiohttp import web
 
 from kubepy.api import resources as r
 from kubepy.apiserver.handlers import decode, responses
+from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
@@ -38,6 +39,8 @@ def handler(server: APIServer) -> Handler:
         info = context.info
         entry = await served.store.get(info.namespace, info.name)
         spec = wanted.setdefault("spec", {})
+        dry = dry_run(context.query.all("dryRun"), "CreateOptions")
+        await served.store.admit(context, "CREATE", wanted, None, dry_run=dry)
         seconds = spec.setdefault("expirationSeconds", _HOUR)
         _validate(info.name, seconds)
         tokens = server.service_account_tokens

@@ -230,6 +230,7 @@ class ServiceStrategy(Strategy):
         low, high = self._ports
         upper = range(low + _BAND, high + 1) if high - low > 2 * _BAND else range(low, high + 1)
         candidates = random.sample(upper, min(_TRIES, len(upper)))
+        number: int
         for number in (*candidates, *range(low, high + 1)):
             if dry_run and (_PORTS_PREFIX, str(number)) in taken:
                 continue

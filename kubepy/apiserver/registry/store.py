@@ -113,6 +113,14 @@ class Store:
             warn=context.warn,
         )
 
+    async def admit(
+        self, context: Context, operation: str, obj: Obj | None, old: Obj | None, *, dry_run: bool
+    ) -> None:
+        """Admission of a write that is not stored here: a subresource with a body of its own."""
+        attributes = self.attributes(context, operation, obj, old, dry_run=dry_run)
+        await self._admission.mutate(attributes)
+        await self._admission.validate(attributes)
+
     # --- create
 
     async def create(self, context: Context, namespace: str, obj: Obj, *, dry_run: bool = False) -> Written:

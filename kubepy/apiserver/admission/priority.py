@@ -1,0 +1,75 @@
+"""Priority: the name of a PriorityClass becomes a number; one class only may be the default."""
+
+from __future__ import annotations
+
+from kubepy.api.resources import PODS, PRIORITY_CLASSES
+from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.cacher import ResourceCache
+from kubepy.machinery import errors
+from kubepy.machinery.meta import Obj
+
+
+class Priority(Plugin):
+    """Changes pods, checks classes."""
+
+    def __init__(self, classes: ResourceCache) -> None:
+        self._classes = classes
+
+    def handles(self, attributes: Attributes) -> bool:
+        """New pods; any write of a class."""
+        if attributes.subresource:
+            return False
+        if attributes.gvr == PODS:
+            return attributes.operation == "CREATE"
+        return attributes.gvr == PRIORITY_CLASSES
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Fill in spec.priority and preemptionPolicy of a pod."""
+        if attributes.gvr != PODS:
+            return
+        spec = attributes.object["spec"]
+        name = spec.get("priorityClassName")
+        chosen: Obj = {}
+        if name:
+            entry = self._classes.get(name)
+            if entry is None:
+                detail = f"no PriorityClass with name {name} was found"
+                raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+            chosen = entry.obj
+        else:
+            chosen = self._default() or {}
+            if chosen:
+                spec["priorityClassName"] = chosen["metadata"]["name"]
+        value = chosen.get("value", 0)
+        self._agree(attributes, "priority", "integer value of priority", value)
+        policy = chosen.get("preemptionPolicy") or "PreemptLowerPriority"
+        self._agree(attributes, "preemptionPolicy", "string value of PreemptionPolicy", policy)
+
+    def _default(self) -> Obj | None:
+        found = [e.obj for e in self._classes.entries.values() if e.obj.get("globalDefault")]
+        return min(found, key=lambda c: c["value"], default=None)
+
+    @staticmethod
+    def _agree(attributes: Attributes, field: str, words: str, computed: object) -> None:
+        spec = attributes.object["spec"]
+        given = spec.get(field)
+        if given is not None and given != computed:
+            detail = (
+                f"the {words} ({given}) must not be provided in pod spec; priority admission controller "
+                f"computed {computed} from the given PriorityClass name"
+            )
+            raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+        spec[field] = computed
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Refuse a second default class."""
+        if attributes.gvr != PRIORITY_CLASSES or not attributes.object.get("globalDefault"):
+            return
+        other = self._default()
+        if other is not None and other["metadata"]["name"] != attributes.name:
+            detail = (
+                f"PriorityClass {other['metadata']['name']} has already marked as default. Only one default "
+                "can exist"
+            )
+            raise errors.forbidden(attributes.resource.gr, attributes.name, detail)

@@ -1,0 +1,183 @@
+"""ResourceQuota: what a namespace may hold altogether.
+
+status.used is written by compare-and-swap before an object is made, so that writers at the same time cannot
+exceed the quota together. When it looks exhausted it is counted anew, for objects may have gone meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from kubepy.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_QUOTAS, SERVICES, Resource
+from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.cacher import ObjectSelector, ResourceCache
+from kubepy.machinery import errors
+from kubepy.machinery.meta import Obj
+from kubepy.machinery.quantity import Quantity
+
+_ZERO = Quantity.parse("0")
+_COMPUTE = ("requests", "limits")
+Usage = dict[str, Quantity]
+UpdateQuota = Callable[[str, str, Callable[[Obj], Awaitable[Obj]]], Awaitable[object]]
+"""(namespace, name, change): a compare-and-swap on a ResourceQuota."""
+
+
+def usage_of(resource: Resource, obj: Obj) -> Usage:
+    """What one object adds to each quantity a quota may bound."""
+    one = Quantity.parse("1")
+    usage: Usage = {f"count/{resource.gr}": one}
+    if not resource.gvk.group:
+        usage[resource.plural] = one
+    spec = obj.get("spec") or {}
+    if resource.gvr == PODS:
+        if (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+            return {f"count/{resource.gr}": one}
+        usage |= _pod_usage(spec)
+    elif resource.gvr == SERVICES:
+        if spec.get("type") in ("NodePort", "LoadBalancer"):
+            usage["services.nodeports"] = Quantity.parse(str(len(spec.get("ports") or ())))
+        if spec.get("type") == "LoadBalancer":
+            usage["services.loadbalancers"] = one
+    elif resource.gvr == PERSISTENT_VOLUME_CLAIMS:
+        storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+        if storage:
+            usage["requests.storage"] = Quantity.parse(storage)
+            storage_class = spec.get("storageClassName")
+            if storage_class:
+                prefix = f"{storage_class}.storageclass.storage.k8s.io/"
+                usage[f"{prefix}requests.storage"] = usage["requests.storage"]
+                usage[f"{prefix}persistentvolumeclaims"] = one
+    return usage
+
+
+def _pod_usage(spec: Obj) -> Usage:
+    usage: Usage = {}
+    for field in _COMPUTE:
+        for name in {n for c in _all(spec) for n in ((c.get("resources") or {}).get(field) or {})}:
+            running = sum((_amount(c, field, name) for c in spec.get("containers") or ()), _ZERO)
+            starting = max((_amount(c, field, name) for c in spec.get("initContainers") or ()), default=_ZERO)
+            usage[f"{field}.{name}"] = max(running, starting)
+            if field == "requests":
+                usage[name] = usage[f"{field}.{name}"]
+    return usage
+
+
+def _all(spec: Obj) -> Iterable[Obj]:
+    return (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+
+
+def _amount(container: Obj, field: str, name: str) -> Quantity:
+    value = ((container.get("resources") or {}).get(field) or {}).get(name)
+    return Quantity.parse(value) if value else _ZERO
+
+
+class ResourceQuota(Plugin):
+    """Validates creates; runs last, so that nothing is counted that others refuse."""
+
+    operations = frozenset({"CREATE"})
+
+    def __init__(
+        self, quotas: ResourceCache, caches: Callable[[Resource], ResourceCache], update: UpdateQuota
+    ) -> None:
+        self._quotas = quotas
+        self._caches = caches
+        self._update = update
+
+    def handles(self, attributes: Attributes) -> bool:
+        """Objects in namespaces that have a quota."""
+        if not attributes.namespace or attributes.subresource or attributes.gvr == RESOURCE_QUOTAS:
+            return False
+        return any(True for _ in self._quotas.select(ObjectSelector(attributes.namespace)))
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Raise 403 when a quota would be exceeded; otherwise write down what is used."""
+        added = usage_of(attributes.resource, attributes.object)
+        for entry in list(self._quotas.select(ObjectSelector(attributes.namespace))):
+            if not _in_scope(entry.obj, attributes):
+                continue
+            hard = (entry.obj.get("spec") or {}).get("hard") or {}
+            concerned = {name: added.get(name, _ZERO) for name in hard if name in added}
+            self._check_specified(attributes, entry.name, hard)
+            if not any(concerned.values()):
+                continue
+
+            async def change(quota: Obj, concerned: Usage = concerned) -> Obj:
+                return self._charged(attributes, quota, concerned)
+
+            if attributes.dry_run:
+                await change(entry.obj)
+            else:
+                await self._update(attributes.namespace, entry.name, change)
+
+    @staticmethod
+    def _check_specified(attributes: Attributes, quota: str, hard: Obj) -> None:
+        """A pod must say how much it wants of what is bounded."""
+        if attributes.gvr != PODS:
+            return
+        missing: dict[str, list[str]] = {}
+        for name in hard:
+            field, _, resource = name.partition(".")
+            if field not in _COMPUTE:
+                field, resource = "requests", name
+            if resource not in ("cpu", "memory"):
+                continue
+            for container in (attributes.object.get("spec") or {}).get("containers") or ():
+                if resource not in ((container.get("resources") or {}).get(field) or {}):
+                    missing.setdefault(name, []).append(container["name"])
+        if missing:
+            parts = [f"{name} for: {','.join(containers)}" for name, containers in sorted(missing.items())]
+            detail = f"failed quota: {quota}: must specify {'; '.join(parts)}"
+            raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+
+    def _charged(self, attributes: Attributes, quota: Obj, added: Usage) -> Obj:
+        hard = (quota.get("spec") or {}).get("hard") or {}
+        recorded = (quota.get("status") or {}).get("used") or {}
+        used = {name: Quantity.parse(recorded[name]) if name in recorded else None for name in hard}
+        for name, amount in added.items():
+            before = used[name]
+            if before is None or before + amount > Quantity.parse(hard[name]):
+                before = self._count(attributes, quota, name)
+            if before + amount > Quantity.parse(hard[name]):
+                self._refuse(attributes, quota, added, {**used, name: before})
+            used[name] = before + amount
+        shown = {n: str(q if q is not None else self._count(attributes, quota, n)) for n, q in used.items()}
+        return {**quota, "status": {**(quota.get("status") or {}), "hard": dict(hard), "used": shown}}
+
+    def _count(self, attributes: Attributes, quota: Obj, name: str) -> Quantity:
+        total = _ZERO
+        for entry in self._caches(attributes.resource).select(ObjectSelector(attributes.namespace)):
+            total = total + usage_of(attributes.resource, entry.obj).get(name, _ZERO)
+        return total
+
+    @staticmethod
+    def _refuse(attributes: Attributes, quota: Obj, added: Usage, used: dict[str, Quantity | None]) -> None:
+        hard = (quota.get("spec") or {}).get("hard") or {}
+        over = [n for n, a in added.items() if (used[n] or _ZERO) + a > Quantity.parse(hard[n])]
+        shown = [
+            ",".join(f"{n}={value(n)}" for n in sorted(over))
+            for value in (lambda n: added[n], lambda n: used[n] or _ZERO, lambda n: hard[n])
+        ]
+        detail = (
+            f"exceeded quota: {quota['metadata']['name']}, requested: {shown[0]}, used: {shown[1]}, "
+            f"limited: {shown[2]}"
+        )
+        raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+
+
+def _in_scope(quota: Obj, attributes: Attributes) -> bool:
+    scopes = (quota.get("spec") or {}).get("scopes") or ()
+    if not scopes:
+        return True
+    if attributes.gvr != PODS:
+        return False
+    spec = attributes.object.get("spec") or {}
+    best_effort = not any((c.get("resources") or {}).get(f) for c in _all(spec) for f in _COMPUTE)
+    terminating = spec.get("activeDeadlineSeconds") is not None
+    known = {
+        "BestEffort": best_effort,
+        "NotBestEffort": not best_effort,
+        "Terminating": terminating,
+        "NotTerminating": not terminating,
+    }
+    return all(known.get(scope, True) for scope in scopes)

@@ -1,0 +1,95 @@
+"""ServiceAccount: every pod acts as an account, and gets its token, the cluster's CA and its namespace."""
+
+from __future__ import annotations
+
+from kubepy.api.resources import PODS
+from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.cacher import Entry, ResourceCache
+from kubepy.machinery import errors, names
+from kubepy.machinery.meta import Obj
+from kubepy.util.clock import Clock
+
+_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_MIRROR = "kubernetes.io/config.mirror"
+_VOLUME_PREFIX = "kube-api-access-"
+_TOKEN_SECONDS = 3607
+_TRIES = 20
+_PAUSE = 0.05
+
+
+class ServiceAccount(Plugin):
+    """Changes new pods."""
+
+    operations = frozenset({"CREATE"})
+
+    def __init__(self, accounts: ResourceCache, clock: Clock) -> None:
+        self._accounts = accounts
+        self._clock = clock
+
+    def handles(self, attributes: Attributes) -> bool:
+        """New pods only."""
+        return attributes.gvr == PODS and not attributes.subresource
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Name the account, take over its pull secrets, mount its token."""
+        pod = attributes.object
+        spec = pod["spec"]
+        if _MIRROR in (pod["metadata"].get("annotations") or {}):
+            if spec.get("serviceAccountName"):
+                detail = "a mirror pod may not reference service accounts"
+                raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+            return
+        name = spec.get("serviceAccountName") or "default"
+        account = (await self._account(attributes, name)).obj
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
+        if _automounts(account, spec):
+            _mount_token(spec)
+
+    async def _account(self, attributes: Attributes, name: str) -> Entry:
+        # A namespace is usable a moment before its default account is there.
+        for attempt in range(_TRIES):
+            entry = self._accounts.get(f"{attributes.namespace}/{name}")
+            if entry is not None:
+                return entry
+            if attempt < _TRIES - 1:
+                await self._clock.sleep(_PAUSE)
+        detail = (
+            f"error looking up service account {attributes.namespace}/{name}: "
+            f'serviceaccount "{name}" not found'
+        )
+        raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+
+
+def _automounts(account: Obj, spec: Obj) -> bool:
+    for holder in (spec, account):
+        wanted = holder.get("automountServiceAccountToken")
+        if wanted is not None:
+            return bool(wanted)
+    return True
+
+
+def _mount_token(spec: Obj) -> None:
+    volumes = spec.get("volumes") or []
+    existing = next((v["name"] for v in volumes if v.get("name", "").startswith(_VOLUME_PREFIX)), "")
+    name = existing or _VOLUME_PREFIX + names.random_suffix()
+    used = False
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        mounts = container.setdefault("volumeMounts", [])
+        if all(mount.get("mountPath") != _MOUNT for mount in mounts):
+            mounts.append({"name": name, "readOnly": True, "mountPath": _MOUNT})
+            used = True
+    if used and not existing:
+        spec["volumes"] = [*volumes, _token_volume(name)]
+
+
+def _token_volume(name: str) -> Obj:
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": _TOKEN_SECONDS, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    return {"name": name, "projected": {"sources": sources, "defaultMode": 420}}
