@@ -1,0 +1,70 @@
+# Two commands do everything on a fresh Debian 12+ or Ubuntu machine, as root:
+#   make up      a cluster: one master and three workers
+#   make test    lint, types, unit, API and integration tests
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 3
+DEBIAN := containerd runc containernetworking-plugins iptables nftables conntrack busybox-static \
+	iproute2 util-linux procps ethtool kmod ca-certificates \
+	python3 python3-venv python3-dev gcc libc6-dev
+ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
+
+.PHONY: help up down status install packages test lint types unit integration bench clean
+
+help:
+	@sed -n 's/^# \?//p;/^SHELL/q' Makefile
+
+up: install
+	$(BIN)/kubepy image build
+	$(BIN)/kubepy up --workers $(WORKERS)
+
+down:
+	$(BIN)/kubepy down
+
+status:
+	$(BIN)/kubepy status
+
+install: packages $(VENV)/.installed
+
+# Only what is missing is installed, so a second run asks no package index.
+packages:
+ifeq ($(ROOT),yes)
+	@missing="$$(for p in $(DEBIAN); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
+	if [ -n "$$missing" ]; then \
+		echo "installing $$missing"; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+else
+	@echo "not root: packages are not checked; a cluster needs $(DEBIAN)"
+endif
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@
+
+test: install lint types unit integration
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(BIN)/pytest tests
+
+integration: install
+	$(BIN)/pytest integration
+
+bench: install
+	$(BIN)/python -m bench api
+	$(BIN)/python -m bench pod
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
