@@ -374,6 +374,13 @@ for _resource in RESOURCES:
         BY_NAME.setdefault(_name, _resource)
 
 
+# What a client is told by a Warning header on every request for the resource.
+DEPRECATIONS: dict[GVR, str] = {
+    ENDPOINTS: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    COMPONENT_STATUSES: "v1 ComponentStatus is deprecated in v1.19+",
+}
+
+
 def groups() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each group with its versions, both in the server's order of preference."""
     versions: dict[str, dict[str, None]] = {}

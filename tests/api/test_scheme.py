@@ -168,7 +168,7 @@ def test_pod_defaults() -> None:
     spec, container = obj["spec"], obj["spec"]["containers"][0]
     assert container["imagePullPolicy"] == "Always"
     assert container["resources"]["requests"] == {"cpu": "1"}
-    assert container["ports"] == [{"containerPort": 80, "protocol": "TCP", "hostPort": 80}]
+    assert container["ports"] == [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
     assert container["livenessProbe"] == {
         "httpGet": {"port": 80, "path": "/", "scheme": "HTTP"},
         "timeoutSeconds": 1,
@@ -255,6 +255,10 @@ def test_each_road_of_update_keeps_what_it_may_not_change() -> None:
     same["metadata"]["labels"] = {"x": "y"}
     SCHEME.prepare_for_update(same, old)
     assert same["metadata"]["generation"] == 4
+    annotated = deep_copy(old)
+    annotated["metadata"]["annotations"] = {"x": "y"}
+    SCHEME.prepare_for_update(annotated, old)
+    assert annotated["metadata"]["generation"] == 5
 
 
 def test_jobs_get_a_selector_of_their_own() -> None:

@@ -298,3 +298,19 @@ def test_finalizers_cannot_be_added_while_deleting() -> None:
         "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, "
         'found new finalizers []string{"c/d"}'
     ]
+
+
+def test_warnings() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    obj = container(env=twice, resources={"limits": {"memory": "100m"}})
+    obj["spec"]["nodeSelector"] = {"beta.kubernetes.io/os": "linux"}
+    assert SCHEME.warnings(obj) == [
+        'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
+        'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+        'spec.containers[0].resources.limits[memory]: fractional byte value "100m" is invalid, '
+        "must be an integer",
+    ]
+    workload = deployment()
+    workload["spec"]["template"]["spec"] = obj["spec"]
+    assert SCHEME.warnings(workload)[0].startswith("spec.template.spec.nodeSelector[")
+    assert SCHEME.warnings(deployment()) == []

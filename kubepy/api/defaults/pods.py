@@ -25,6 +25,8 @@ def default_pod(pod: Obj) -> None:
             _default_requests(container.get("resources"))
     _default_requests(spec.get("resources"))
     spec.setdefault("enableServiceLinks", True)
+    if spec.get("hostNetwork"):
+        _default_host_ports(spec)
     default_pod_spec(spec)
 
 
@@ -52,13 +54,12 @@ def default_pod_spec(spec: Obj) -> None:
     if account:
         # The deprecated name is kept equal for old clients.
         spec["serviceAccountName"] = spec["serviceAccount"] = account
-    host_network = bool(spec.get("hostNetwork"))
     for container in spec.get("containers") or ():
-        _default_container(container, host_network)
+        _default_container(container)
     for container in spec.get("initContainers") or ():
-        _default_container(container, host_network)
+        _default_container(container)
     for container in spec.get("ephemeralContainers") or ():
-        _default_container(container, host_network=False)
+        _default_container(container)
     for volume in spec.get("volumes") or ():
         default_volume(volume)
 
@@ -72,7 +73,16 @@ def _default_requests(resources: Obj | None) -> None:
         requests.setdefault(name, amount)
 
 
-def _default_container(container: Obj, host_network: bool) -> None:
+def _default_host_ports(spec: Obj) -> None:
+    """In the host's network a port is the host's port: told in pods, not in templates."""
+    for field in ("containers", "initContainers"):
+        for container in spec.get(field) or ():
+            for port in container.get("ports") or ():
+                if not port.get("hostPort") and "containerPort" in port:
+                    port["hostPort"] = port["containerPort"]
+
+
+def _default_container(container: Obj) -> None:
     if "imagePullPolicy" not in container:
         latest = image_tag(container.get("image") or "") == _DEFAULT_TAG
         container["imagePullPolicy"] = "Always" if latest else "IfNotPresent"
@@ -85,8 +95,6 @@ def _default_container(container: Obj, host_network: bool) -> None:
     for port in container.get("ports") or ():
         if "protocol" not in port:
             port["protocol"] = "TCP"
-        if host_network and not port.get("hostPort") and "containerPort" in port:
-            port["hostPort"] = port["containerPort"]
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
         if source:

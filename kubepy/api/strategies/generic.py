@@ -35,6 +35,8 @@ _COUNTED = frozenset(
         GK("policy", "PodDisruptionBudget"),
     }
 )
+# A Deployment's annotations are copied to its ReplicaSets: a change of them is work for its controller.
+_ANNOTATIONS_COUNTED = frozenset({GK("apps", "Deployment")})
 _NOT_COUNTED_FIELDS = frozenset(("apiVersion", "kind", "metadata", "status"))
 # What a client may leave out of an update and thereby does not change.
 _SYSTEM_METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
@@ -68,7 +70,10 @@ def prepare_for_update(obj: Obj, old: Obj, subresource: str = "") -> None:
             keep(obj, old, "status")
         if hook is not None and hook.update is not None and not subresource:
             hook.update(obj, old)
-    if gvk.gk in _COUNTED and _counted_change(obj, old):
+    changed = gvk.gk in _COUNTED and _counted_change(obj, old)
+    if gvk.gk in _ANNOTATIONS_COUNTED and not subresource:
+        changed = changed or _annotations(obj) != _annotations(old)
+    if changed:
         obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
 
@@ -96,6 +101,10 @@ def _keep_system_metadata(obj: Obj, old: Obj) -> None:
             metadata[field] = before[field]
         else:
             metadata.pop(field, None)
+
+
+def _annotations(obj: Obj) -> Obj:
+    return obj["metadata"].get("annotations") or {}
 
 
 def _counted_change(obj: Obj, old: Obj) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubepy.api.validation.objectmeta import validate_labels
+from kubepy.api.validation.pod_warnings import template_warnings
 from kubepy.api.validation.pods import validate_template
 from kubepy.api.validation.rules import Rules, immutable_field, non_negative, one_of, spec_of
 from kubepy.api.validation.selectors import (
@@ -242,11 +243,15 @@ def _controller_revision_update(revision: Obj, old: Obj) -> list[Cause]:
     return causes + immutable_field("data", revision.get("data"), old.get("data"))
 
 
+_TEMPLATE = template_warnings("spec", "template")
+
 RULES: dict[GK, Rules] = {
-    GK("apps", "Deployment"): Rules(create=_deployment, update=_deployment_update),
-    GK("apps", "ReplicaSet"): Rules(create=_replica_set, update=_replica_set_update),
-    GK("apps", "DaemonSet"): Rules(create=_daemon_set, update=_daemon_set_update),
-    GK("apps", "StatefulSet"): Rules(name=names.dns_label, create=_stateful_set, update=_stateful_set_update),
+    GK("apps", "Deployment"): Rules(create=_deployment, update=_deployment_update, warnings=_TEMPLATE),
+    GK("apps", "ReplicaSet"): Rules(create=_replica_set, update=_replica_set_update, warnings=_TEMPLATE),
+    GK("apps", "DaemonSet"): Rules(create=_daemon_set, update=_daemon_set_update, warnings=_TEMPLATE),
+    GK("apps", "StatefulSet"): Rules(
+        name=names.dns_label, create=_stateful_set, update=_stateful_set_update, warnings=_TEMPLATE
+    ),
     GK("apps", "ControllerRevision"): Rules(create=_controller_revision, update=_controller_revision_update),
-    GK("", "ReplicationController"): Rules(create=_replication_controller),
+    GK("", "ReplicationController"): Rules(create=_replication_controller, warnings=_TEMPLATE),
 }

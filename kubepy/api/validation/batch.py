@@ -6,6 +6,7 @@ import re
 import zoneinfo
 
 from kubepy.api.validation.objectmeta import validate_labels
+from kubepy.api.validation.pod_warnings import template_warnings
 from kubepy.api.validation.pods import validate_template
 from kubepy.api.validation.rules import Rules, immutable_field, non_negative, one_of, spec_of
 from kubepy.api.validation.selectors import validate_label_selector
@@ -190,6 +191,10 @@ def _time_zone(zone: str) -> list[Cause]:
 
 
 RULES: dict[GK, Rules] = {
-    GK("batch", "Job"): Rules(create=_job, update=_job_update),
-    GK("batch", "CronJob"): Rules(create=_cron_job),
+    GK("batch", "Job"): Rules(
+        create=_job, update=_job_update, warnings=template_warnings("spec", "template")
+    ),
+    GK("batch", "CronJob"): Rules(
+        create=_cron_job, warnings=template_warnings("spec", "jobTemplate", "spec", "template")
+    ),
 }

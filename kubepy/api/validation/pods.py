@@ -6,6 +6,7 @@ from typing import Any
 
 from kubepy.api.validation.containers import validate_containers
 from kubepy.api.validation.objectmeta import validate_annotations, validate_labels
+from kubepy.api.validation.pod_warnings import pod_warnings, template_warnings
 from kubepy.api.validation.rules import Rules, all_messages, one_of, optional_one_of, spec_of
 from kubepy.api.validation.scheduling_constraints import (
     validate_affinity,
@@ -248,7 +249,8 @@ RULES: dict[GK, Rules] = {
     GK("", "Pod"): Rules(
         create=_create,
         update=_update,
+        warnings=pod_warnings,
         subresources={"status": _status, "ephemeralcontainers": _ephemeral, "resize": _resize},
     ),
-    GK("", "PodTemplate"): Rules(create=_pod_template),
+    GK("", "PodTemplate"): Rules(create=_pod_template, warnings=template_warnings("template")),
 }
