@@ -139,7 +139,7 @@ class Dispatcher:
             if sub is None:
                 raise errors.path_not_found()
             verbs = sub.verbs
-        if info.verb not in verbs:
+        if info.verb not in verbs or (not info.name and info.verb in ("update", "patch")):
             raise errors.method_not_allowed()
 
     async def _generic(
