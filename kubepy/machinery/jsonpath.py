@@ -83,12 +83,7 @@ class JSONPath:
             case Index(number):
                 return self._indexed(number, values)
             case Slice(start, stop, stride):
-                return [
-                    item
-                    for value in values
-                    if isinstance(value, list)
-                    for item in value[_bound(start, value) : _bound(stop, value) : stride]
-                ]
+                return [item for value in values for item in _sliced(value, start, stop, stride)]
             case Filter():
                 return [
                     item
@@ -99,8 +94,8 @@ class JSONPath:
             case Union(members):
                 return [
                     item
-                    for value in values
                     for member in members
+                    for value in values
                     for item in self._evaluate(member, value, root)
                 ]
         raise JSONPathError(f"unexpected node {step}")
@@ -113,15 +108,10 @@ class JSONPath:
 
     def _indexed(self, number: int, values: list[Any]) -> list[Any]:
         found = []
-        for value in values:
-            if not isinstance(value, list):
-                if self._allow_missing:
-                    continue
-                raise JSONPathError(f"{value} is not array or slice")
-            if -len(value) <= number < len(value):
-                found.append(value[number])
-            elif not self._allow_missing or value:
-                raise JSONPathError(f"array index out of bounds: index {number}, length {len(value)}")
+        for items in filter(None, map(_array, values)):
+            if not -len(items) <= number < len(items):
+                raise JSONPathError(f"array index out of bounds: index {number}, length {len(items)}")
+            found.append(items[number])
         return found
 
     def _passes(self, step: Filter, item: Any, root: Any) -> bool:
@@ -164,10 +154,30 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
-def _bound(bound: int | None, value: list[Any]) -> int | None:
-    if bound is not None and not -len(value) <= bound <= len(value):
-        raise JSONPathError(f"array index out of bounds: index {bound}, length {len(value)}")
-    return bound
+def _array(value: Any) -> list[Any]:
+    """Return a list to index into: nothing for null, an error for anything that is no list."""
+    if value is None or isinstance(value, list):
+        return value or []
+    kind = {str: "string", bool: "bool", dict: "map[string]interface {}", int: "int64"}.get(type(value))
+    raise JSONPathError(f"{kind or 'float64'} is not array or slice")
+
+
+def _sliced(value: Any, start: int | None, stop: int | None, stride: int | None) -> list[Any]:
+    items = _array(value)
+    if not items:
+        return []
+    first = _from_end(start, items) if start is not None else 0
+    last = _from_end(stop, items) if stop is not None else len(items)
+    if first > last:
+        raise JSONPathError(f"starting index {first} is greater than ending index {last}")
+    for bound in (first, last):
+        if not 0 <= bound <= len(items):
+            raise JSONPathError(f"array index out of bounds: index {bound}, length {len(items)}")
+    return items[first:last:stride]
+
+
+def _from_end(bound: int, items: list[Any]) -> int:
+    return bound + len(items) if bound < 0 else bound
 
 
 def _items(value: Any) -> list[Any]:

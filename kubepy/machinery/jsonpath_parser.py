@@ -102,6 +102,7 @@ _INDEX = re.compile(r"-?\d+")
 _SLICE = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d*))?")
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+_BLANK = re.compile(r"\s+(?=[.\[])")
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -201,8 +202,11 @@ class _Parser:
         elif self._take("@"):
             pass
         elif self._peek() not in (".", "["):
-            steps.append(Child(self._name()))
+            raise JSONPathError(f"unrecognized identifier {self._name()}")
         while True:
+            # kubectl reads over blanks: what follows continues the path.
+            if blank := _BLANK.match(self.text, self.position):
+                self.position = blank.end()
             if self._take(".."):
                 steps.append(Recursive())
                 if self._peek() == "[":

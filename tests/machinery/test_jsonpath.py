@@ -60,7 +60,25 @@ def test_missing_keys_are_errors_when_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{.items", "{end}", "{range .items[*]}x", "{.items[}", "{.items[x]}", "{.a|}"]
+    ("template", "message"),
+    [
+        ("{.kind[0]}", "string is not array or slice"),
+        ("{.items[1:0]}", "starting index 1 is greater than ending index 0"),
+        ("{.items[0:5]}", "array index out of bounds: index 5, length 2"),
+    ],
+)
+def test_impossible_indices_are_errors_even_when_keys_may_be_missing(template: str, message: str) -> None:
+    with pytest.raises(JSONPathError, match=message):
+        JSONPath(template).render(PODS)
+
+
+def test_a_union_gives_all_of_its_first_member_first() -> None:
+    template = "{.items[*].metadata['name','labels']}"
+    assert JSONPath(template).render(PODS) == 'a b {"app.kubernetes.io/name":"web"}'
+
+
+@pytest.mark.parametrize(
+    "template", ["{kind}", "{.items", "{end}", "{range .items[*]}x", "{.items[}", "{.items[x]}", "{.a|}"]
 )
 def test_malformed(template: str) -> None:
     with pytest.raises(JSONPathError):
