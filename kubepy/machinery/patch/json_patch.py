@@ -37,7 +37,6 @@ def _apply_one(root: Obj, operation: Obj) -> None:
         case "remove":
             _remove(root, path, name)
         case "replace":
-            _get(root, path, name)
             _replace(root, path, deep_copy(operation["value"]), name)
         case "test":
             value = _find(root, path)
@@ -131,8 +130,10 @@ def _add(root: Obj, path: str, value: Any, name: str) -> None:
 def _replace(root: Obj, path: str, value: Any, name: str) -> None:
     container, token = _parent(root, path, name)
     if isinstance(container, dict):
+        # Kubernetes' library lets a replace add an absent key, against the RFC; clients rely on it.
         container[token] = value
     else:
+        _get(root, path, name)
         container[int(token)] = value
 
 

@@ -70,8 +70,10 @@ def _merge_value(
         merge_key = field.patch_merge_key if field is not None else ""
         items = field.items if field is not None else None
         original = before if isinstance(before, list) else []
+        # Without an order of its own, the patch's items are the order.
+        wanted = [item for item in value if not _is_directive(item)] if order is None else order
         merged = _merge_list(list(original), value, items, merge_key, name)
-        return merged if order is None else _ordered(merged, original, order, merge_key)
+        return _ordered(merged, original, wanted, merge_key)
     if isinstance(value, list):
         return [item for item in value if not _is_directive(item)]
     return value

@@ -13,6 +13,7 @@ from kubepy.machinery.patch import PatchError, json_patch, merge_patch
         ({"a": [1]}, {"op": "add", "path": "/a/-", "value": 2}, {"a": [1, 2]}),
         ({"a": [1]}, {"op": "add", "path": "/a/0", "value": 0}, {"a": [0, 1]}),
         ({"a": 1}, {"op": "replace", "path": "", "value": {}}, {}),
+        ({"a": 1}, {"op": "replace", "path": "/b", "value": 2}, {"a": 1, "b": 2}),
         ({"a/b": 1, "m~n": 2}, {"op": "remove", "path": "/a~1b"}, {"m~n": 2}),
         ({"m~n": 2}, {"op": "replace", "path": "/m~0n", "value": None}, {"m~n": None}),
         ({"a": {"b": 1}}, {"op": "move", "from": "/a/b", "path": "/c"}, {"a": {}, "c": 1}),
@@ -28,7 +29,7 @@ def test_operations(doc: Any, operation: dict[str, Any], after: Any) -> None:
     ("operation", "message"),
     [
         ({"op": "remove", "path": "/x"}, 'doc is missing path: "/x"'),
-        ({"op": "replace", "path": "/x", "value": 1}, 'doc is missing path: "/x"'),
+        ({"op": "replace", "path": "/l/0", "value": 1}, 'doc is missing path: "/l/0"'),
         ({"op": "add", "path": "/x/y", "value": 1}, 'doc is missing path: "/x/y"'),
         ({"op": "add", "path": "/l/7", "value": 1}, "invalid index"),
         ({"op": "test", "path": "/one", "value": True}, "testing value /one failed"),

@@ -22,8 +22,8 @@ def test_lists_merge_by_their_key() -> None:
     after = strategic.apply(before, pod(containers=[{"name": "a", "image": "z"}, {"name": "c"}]), POD)
     assert after["spec"]["containers"] == [
         {"name": "a", "image": "z", "tty": True},
-        {"name": "b", "image": "y"},
         {"name": "c"},
+        {"name": "b", "image": "y"},
     ]
     assert before["spec"]["containers"][0]["image"] == "x"
 
@@ -59,7 +59,7 @@ def test_retain_keys_clears_the_other_union_members() -> None:
 def test_primitive_lists_unite_and_delete() -> None:
     before = {"metadata": {"finalizers": ["a/x", "b/x"]}}
     patch = {"metadata": {"finalizers": ["c/x"], "$deleteFromPrimitiveList/finalizers": ["a/x"]}}
-    assert strategic.apply(before, patch, POD) == {"metadata": {"finalizers": ["b/x", "c/x"]}}
+    assert strategic.apply(before, patch, POD) == {"metadata": {"finalizers": ["c/x", "b/x"]}}
 
 
 def test_set_element_order_keeps_server_items_near_their_place() -> None:
