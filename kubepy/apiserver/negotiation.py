@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 import yaml
 
+from kubepy.api import protobuf
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors
 
@@ -86,7 +87,9 @@ def parse_body(body: bytes, content_type: str) -> Any:
             return orjson.loads(orjson.dumps(yaml.load(body, Loader=_JSONLoader)))
         except (yaml.YAMLError, orjson.JSONEncodeError, RecursionError) as error:
             raise errors.bad_request(f"error converting YAML to JSON: {error}") from None
-    raise errors.unsupported_media_type(_READABLE)
+    if media == protobuf.MEDIA_TYPE:
+        return protobuf.decode_object(body)
+    raise errors.unsupported_media_type((*_READABLE, protobuf.MEDIA_TYPE))
 
 
 class _JSONLoader(yaml.CSafeLoader):
