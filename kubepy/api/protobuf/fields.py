@@ -79,7 +79,7 @@ unavailableReplicas=5 readyReplicas=7 collisionCount=8*
         Job {_OBJECT}
         JobSpec parallelism=1* completions=2* activeDeadlineSeconds=3* selector=4* manualSelector=5* \
 template=6 backoffLimit=7* ttlSecondsAfterFinished=8* completionMode=9* suspend=10*
-        JobStatus startTime=2 completionTime=3 active=4 succeeded=5 failed=6
+        JobStatus startTime=2 completionTime=3 active=4 succeeded=5 failed=6 completedIndexes=7
         CronJob {_OBJECT}
         CronJobSpec schedule=1 startingDeadlineSeconds=2* concurrencyPolicy=3 suspend=4* jobTemplate=5 \
 successfulJobsHistoryLimit=6* failedJobsHistoryLimit=7* timeZone=8*
