@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -46,7 +46,7 @@ data: {colour: blue}
 
 
 @pytest.fixture
-async def kubectl(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Kubectl]:
+async def kubectl(cluster: Cluster, tmp_path: Path) -> Kubectl:
     await make_default_account(cluster.admin)
     config = cluster.kubeconfig(tmp_path)
 
@@ -57,7 +57,7 @@ async def kubectl(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Kubectl]:
         assert (done.returncode != 0) is fails, output
         return output
 
-    yield run
+    return run
 
 
 async def test_apply_get_patch_scale_delete(kubectl: Kubectl) -> None:
@@ -156,3 +156,14 @@ async def test_get_watch_prints_changes(kubectl: Kubectl, cluster: Cluster) -> N
         ["ADDED", "new"],
         ["DELETED", "new"],
     ]
+
+
+async def test_imperative_commands_speak_protobuf(kubectl: Kubectl) -> None:
+    assert "created" in await kubectl("create", "namespace", "team")
+    assert "created" in await kubectl("create", "configmap", "c", "--from-literal=a=b")
+    assert "created" in await kubectl("create", "deployment", "web", "--image=nginx", "--replicas=3")
+    assert await kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}") == "3"
+    assert await kubectl("auth", "can-i", "create", "pods") == "yes\n"
+    denied = await kubectl("auth", "can-i", "create", "pods", "--as=jane", fails=True)
+    assert denied.startswith("no")
+    assert "kubernetes-admin" in await kubectl("auth", "whoami")

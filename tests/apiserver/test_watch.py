@@ -120,7 +120,7 @@ async def test_send_initial_events_ends_with_an_annotated_bookmark(admin: Client
 
 async def test_a_watch_that_times_out_ends_with_a_bookmark_from_which_the_next_resumes(admin: Client) -> None:
     await admin.post(CONFIG_MAPS, config_map("a"))
-    path = f"/api/v1/secrets?watch=1&allowWatchBookmarks=true&timeoutSeconds=1"
+    path = "/api/v1/secrets?watch=1&allowWatchBookmarks=true&timeoutSeconds=1"
     async with admin.watch(path) as events:
         await admin.post(CONFIG_MAPS, config_map("b"))  # moves the revision, not the watched resource
         bookmark = await events.next()
@@ -210,8 +210,7 @@ async def test_watches_as_table_and_as_metadata(admin: Client) -> None:
 
 
 async def test_watches_end_when_the_server_shuts_down(keys: Keys) -> None:
-    async with running(keys) as cluster:
-        async with cluster.admin.watch(f"{CONFIG_MAPS}?watch=1") as events:
-            cluster.server.streams.end_all()
-            with pytest.raises(EOFError):
-                await events.next()
+    async with running(keys) as cluster, cluster.admin.watch(f"{CONFIG_MAPS}?watch=1") as events:
+        cluster.server.streams.end_all()
+        with pytest.raises(EOFError):
+            await events.next()

@@ -39,6 +39,8 @@ def build(cache: Callable[[GVR], ResourceCache], clock: Clock, update_quota: Upd
             StorageObjectInUseProtection(),
             RuntimeClass(cache(r.RUNTIME_CLASSES)),
             DefaultIngressClass(cache(r.INGRESS_CLASSES)),
-            ResourceQuota(cache(r.RESOURCE_QUOTAS), lambda resource: cache(resource.gvr), update_quota),
+            ResourceQuota(
+                cache(r.RESOURCE_QUOTAS), lambda resource: cache(resource.gvr), update_quota, clock
+            ),
         ]
     )

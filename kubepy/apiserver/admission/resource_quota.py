@@ -1,7 +1,8 @@
 """ResourceQuota: what a namespace may hold altogether.
 
 status.used is written by compare-and-swap before an object is made, so that writers at the same time cannot
-exceed the quota together. When it looks exhausted it is counted anew, for objects may have gone meanwhile.
+exceed the quota together. When it looks exhausted it is counted anew, for objects may have gone meanwhile;
+objects that were charged but are not in the watch cache yet count as well.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from kubepy.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_QUOTAS, SERVICES, Resource
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
-from kubepy.apiserver.cacher import ObjectSelector, ResourceCache
+from kubepy.apiserver.cacher import CacheEvent, ObjectSelector, ResourceCache
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.quantity import Quantity
+from kubepy.util.clock import Clock
 
+_IN_FLIGHT = 5.0
 _ZERO = Quantity.parse("0")
 _COMPUTE = ("requests", "limits")
 Usage = dict[str, Quantity]
@@ -78,8 +82,15 @@ class ResourceQuota(Plugin):
     operations = frozenset({"CREATE"})
 
     def __init__(
-        self, quotas: ResourceCache, caches: Callable[[Resource], ResourceCache], update: UpdateQuota
+        self,
+        quotas: ResourceCache,
+        caches: Callable[[Resource], ResourceCache],
+        update: UpdateQuota,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
+        self._pending: dict[str, tuple[float, str, GVR, Usage]] = {}  # charged and not seen yet, by uid
+        self._followed: set[GVR] = set()
         self._quotas = quotas
         self._caches = caches
         self._update = update
@@ -108,7 +119,24 @@ class ResourceQuota(Plugin):
             if attributes.dry_run:
                 await change(entry.obj)
             else:
-                await self._update(attributes.namespace, entry.name, change)
+                self._follow(attributes.resource)
+                uid = attributes.object["metadata"]["uid"]
+                charge = self._clock.monotonic(), attributes.namespace, attributes.gvr, added
+                self._pending[uid] = charge
+                try:
+                    await self._update(attributes.namespace, entry.name, change)
+                except BaseException:
+                    self._pending.pop(uid, None)
+                    raise
+
+    def _follow(self, resource: Resource) -> None:
+        if resource.gvr not in self._followed:
+            self._followed.add(resource.gvr)
+            self._caches(resource).add_listener(self._seen)
+
+    def _seen(self, event: CacheEvent) -> None:
+        if self._pending:
+            self._pending.pop(event.entry.obj["metadata"].get("uid", ""), None)
 
     @staticmethod
     def _check_specified(attributes: Attributes, quota: str, hard: Obj) -> None:
@@ -148,6 +176,14 @@ class ResourceQuota(Plugin):
         total = _ZERO
         for entry in self._caches(attributes.resource).select(ObjectSelector(attributes.namespace)):
             total = total + usage_of(attributes.resource, entry.obj).get(name, _ZERO)
+        own = attributes.object["metadata"]["uid"]
+        for uid, (at, namespace, gvr, usage) in list(self._pending.items()):
+            if uid == own:
+                continue
+            if at + _IN_FLIGHT < self._clock.monotonic():
+                del self._pending[uid]  # refused after all, or its client went away
+            elif namespace == attributes.namespace and gvr == attributes.gvr:
+                total = total + usage.get(name, _ZERO)
         return total
 
     @staticmethod
