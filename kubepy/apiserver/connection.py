@@ -22,6 +22,7 @@ class Connection(RequestHandler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.certificate_user: User | None = None
+        self.hijacked = False  # a tunnel has the transport now
         self._on_lost: set[Callable[[], None]] = set()
 
     def connection_made(self, transport: Any) -> None:
@@ -47,6 +48,16 @@ class Server(web.Server):
 
     def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
         return web.BaseRequest(message, payload, protocol, writer, task, self._loop, client_max_size=MAX_BODY)
+
+    def close_tunnels(self) -> None:
+        """End upgraded connections, which nobody else ends."""
+        for connection in self.connections:
+            if (
+                isinstance(connection, Connection)
+                and connection.hijacked
+                and connection.transport is not None
+            ):
+                connection.transport.close()
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)

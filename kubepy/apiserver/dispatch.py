@@ -116,10 +116,18 @@ class Dispatcher:
         self._check_verb(info, served)
         if info.subresource in _CONNECTING and handler is not None:
             return await handler(request, context, served, b"")
-        body = await request.read() if request.body_exists else b""
+        body = await self._read(request) if request.body_exists else b""
         if handler is not None:
             return await handler(request, context, served, body)
         return await self._generic(request, context, served, body)
+
+    async def _read(self, request: web.BaseRequest) -> bytes:
+        """The body; a client that takes too long to send it is given up. Raises 504."""
+        try:
+            async with asyncio.timeout(self._server.config.request_timeout):
+                return await request.read()
+        except TimeoutError:
+            raise errors.timeout_error("request did not complete within the allotted timeout") from None
 
     @staticmethod
     def _check_scope(info: RequestInfo, served: Served) -> None:

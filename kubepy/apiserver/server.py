@@ -156,5 +156,6 @@ class APIServer:
             await self.clock.sleep(self.config.shutdown_delay)
         listener.close()
         self.streams.end_all()
+        web_server.close_tunnels()
         web_server.pre_shutdown()
         await web_server.shutdown(_DRAIN)

@@ -153,10 +153,11 @@ def _join(request: web.BaseRequest, upstream: _Upstream, answer: bytes, closed: 
     transport: Any = request.transport
     if transport is None:
         raise ConnectionResetError
-    former = request.protocol
+    former: Any = request.protocol
     client = _Client(closed, former)
     client.transport = transport
     client.peer, upstream.peer = upstream, client
+    former.hijacked = True
     transport.set_protocol(client)
     transport.write(answer + bytes(upstream.buffer))
     upstream.buffer.clear()

@@ -166,6 +166,26 @@ async def test_an_upgrade_is_a_pipe_of_bytes(
     assert ("Sec-WebSocket-Protocol: v5.channel.k8s.io" in fake.heads[0]) is True
 
 
+async def test_a_shutdown_does_not_wait_for_tunnels(keys: Keys) -> None:
+    certificate, key = keys.client("kube-apiserver-kubelet-client", "system:masters")
+    options = {"kubelet_client_certificate": certificate, "kubelet_client_key": key}
+    with anyio.fail_after(8):
+        async with kubelet(keys) as (_, port):
+            async with running(keys, **options) as cluster:
+                await make_default_account(cluster.admin)
+                await register(cluster.admin, port)
+                tls = ssl.create_default_context(cafile=str(keys.ca.file))
+                tls.load_cert_chain(*keys.client("kubernetes-admin", "system:masters"))
+                reader, writer = await asyncio.open_connection("127.0.0.1", cluster.server.port, ssl=tls)
+                writer.write(
+                    f"POST {PODS}/p/exec?command=sh HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                    "Upgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n".encode()
+                )
+                await reader.readuntil(b"hello")
+            assert await reader.read() == b""
+            writer.close()
+
+
 async def test_an_upgrade_that_the_kubelet_refuses_is_a_status(stage: tuple[Cluster, FakeKubelet]) -> None:
     cluster, _ = stage
     refused = await cluster.admin.post(
