@@ -97,3 +97,10 @@ def test_failure_becomes_a_condition_and_goes_again() -> None:
     (condition,) = status["conditions"]
     assert (condition["type"], condition["reason"]) == ("ReplicaFailure", "FailedCreate")
     assert "conditions" not in core.status({**replica_set(2), "status": status}, [pod("a"), pod("b")], NOW)
+
+
+def test_the_same_failure_again_changes_no_status() -> None:
+    """Its message differs each time (a random pod name); a changed status would be a busy loop."""
+    first = core.status(replica_set(2), [], NOW, 'pods "web-abc" is forbidden')
+    again = core.status({**replica_set(2), "status": first}, [], NOW, 'pods "web-xyz" is forbidden')
+    assert again == first

@@ -116,7 +116,10 @@ def status(replica_set: Obj, owned: list[Obj], now: datetime, failure: str | Non
     if failure:
         reason = "FailedCreate" if len(active) < spec.get("replicas", 1) else "FailedDelete"
         condition = {"type": "ReplicaFailure", "status": "True", "reason": reason, "message": failure}
-        conditions.set_condition(listed, condition, rfc3339(now))
+        current = conditions.get(listed, "ReplicaFailure")
+        # The message names a pod that never was, another each time: writing it anew would wake us at once.
+        if current is None or current.get("reason") != reason:
+            conditions.set_condition(listed, condition, rfc3339(now))
     else:
         conditions.remove_condition(listed, "ReplicaFailure")
     if listed:
