@@ -33,14 +33,19 @@ class WatchStream:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._held: list[bytes] | None = []
+        self._held_bytes = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def write(self, data: bytes) -> None:
         """Send a frame, or hold it while the initial events are still going out."""
+        transport = self._transport
         if self._held is not None:
             self._held.append(data)
+            self._held_bytes += len(data)
+            if self._held_bytes > _TOO_FAR_BEHIND:
+                transport.abort()
+                self.end()
             return
-        transport = self._transport
         if transport.is_closing():
             self.end()
         elif transport.get_write_buffer_size() > _TOO_FAR_BEHIND:
