@@ -142,7 +142,6 @@ class Configuration:
             cluster_domain=topology.cluster_domain,
             cgroup_root=topology.cgroup(machine),
             cni_conf_dir=containerd.cni_directory(self.paths, name),
-            node_labels={CONTROL_PLANE: ""} if machine.control_plane else {},
             register_with_taints=[Taint(CONTROL_PLANE, "NoSchedule")] if machine.control_plane else [],
         )
         proxy = ProxyConfig(

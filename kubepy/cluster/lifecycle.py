@@ -16,11 +16,12 @@ import anyio
 from anyio import to_thread
 
 from kubepy.api.resources import NODES
-from kubepy.client import Client, ClientConfig
+from kubepy.client import Client, ClientConfig, ConnectionFailed
 from kubepy.cluster import cgroups, containerd, mounts, network, preflight, supervisor
 from kubepy.cluster.addons.apply import apply as apply_addons
-from kubepy.cluster.configuration import Configuration, read_topology
+from kubepy.cluster.configuration import CONTROL_PLANE, Configuration, read_topology
 from kubepy.cluster.images import build
+from kubepy.cluster.images.oci import ImageLayout
 from kubepy.cluster.paths import Paths, write_file
 from kubepy.cluster.processes import find, read_pidfile, terminate
 from kubepy.cluster.topology import Machine, Topology
@@ -67,9 +68,11 @@ async def up(topology: Topology, paths: Paths, clock: Clock, report: Report) -> 
         config = ClientConfig.from_kubeconfig(paths.admin_kubeconfig)
         async with Client(config, user_agent="kubepy-up", clock=clock) as client:
             async with _stage(report, "add-ons"):
-                await _retry(lambda: apply_addons(client, topology), clock)
+                images = ImageLayout(paths.images)
+                await _retry(lambda: apply_addons(client, topology, images), clock)
             async with _stage(report, "nodes"):
                 await _wait_for_nodes(client, topology, paths, clock)
+                await _label_control_plane(client, topology)
 
 
 async def down(paths: Paths, clock: Clock, report: Report, *, purge: bool = False) -> None:
@@ -185,7 +188,7 @@ async def _retry(call: Callable[[], Awaitable[object]], clock: Clock) -> None:
     while True:
         try:
             await call()
-        except (StatusError, OSError, TimeoutError) as error:
+        except (StatusError, ConnectionFailed, TimeoutError) as error:
             if clock.monotonic() > deadline:
                 raise ClusterError(f"the API server does not answer: {error}") from error
             await clock.sleep(0.1)
@@ -207,6 +210,13 @@ async def _wait_for_nodes(client: Client, topology: Topology, paths: Paths, cloc
                 f"not Ready after {READY_WITHIN:.0f} s: {absent}; see the logs below {paths.log}"
             )
         await clock.sleep(0.1)
+
+
+async def _label_control_plane(client: Client, topology: Topology) -> None:
+    """Kubelets may not give themselves roles (NodeRestriction), so the admin does."""
+    for machine in topology.machines:
+        if machine.control_plane:
+            await client.patch(NODES, machine.name, {"metadata": {"labels": {CONTROL_PLANE: ""}}})
 
 
 async def _stop_machines(topology: Topology, paths: Paths, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kubepy.api.resources import NODES
-from kubepy.client import Client, ClientConfig
+from kubepy.client import Client, ClientConfig, ConnectionFailed
 from kubepy.cluster.configuration import read_topology
 from kubepy.cluster.paths import Paths
 from kubepy.cluster.status import MachineStatus, machine_status
@@ -50,7 +50,7 @@ async def _ready_nodes(paths: Paths, clock: Clock) -> dict[str, bool]:
         with fail_after(clock, API_PATIENCE):
             async with Client(config, user_agent="kubepy-status", clock=clock) as client:
                 nodes = (await client.list(NODES))["items"]
-    except (StatusError, OSError, TimeoutError) as error:
+    except (StatusError, ConnectionFailed, TimeoutError) as error:
         print(f"the API server does not answer: {error}", file=sys.stderr)
         return {}
     return {meta.name(node): conditions.is_true(node, "Ready") for node in nodes}

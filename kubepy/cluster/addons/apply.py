@@ -9,6 +9,7 @@ import yaml
 
 from kubepy.api.scheme import SCHEME
 from kubepy.client import Client
+from kubepy.cluster.images.oci import ImageLayout
 from kubepy.cluster.images.recipes import KUBEPY
 from kubepy.cluster.topology import Topology
 from kubepy.machinery import errors, meta
@@ -18,20 +19,20 @@ from kubepy.machinery.meta import Obj
 MANIFESTS = (Path(__file__).with_name("dns.yaml"),)
 
 
-def manifests(topology: Topology) -> list[Obj]:
-    """The add-ons' objects for this cluster."""
+def manifests(topology: Topology, images: ImageLayout) -> list[Obj]:
+    """The add-ons' objects for this cluster; their image by digest, so that a rebuilt one rolls out."""
     values = {
         "cluster_domain": topology.cluster_domain,
         "dns_service_ip": topology.dns_service_ip,
-        "image": KUBEPY,
+        "image": f"{KUBEPY}@{images.references()[KUBEPY]['digest']}",
     }
     texts = (string.Template(path.read_text()).substitute(values) for path in MANIFESTS)
     return [document for text in texts for document in yaml.safe_load_all(text)]
 
 
-async def apply(client: Client, topology: Topology) -> None:
+async def apply(client: Client, topology: Topology, images: ImageLayout) -> None:
     """Create each object of the add-ons, or merge it into the one that is there."""
-    for manifest in manifests(topology):
+    for manifest in manifests(topology, images):
         gvr = SCHEME.resource_for_kind(GVK.of(manifest)).gvr
         namespace = meta.namespace(manifest) or None
         try:
