@@ -30,6 +30,7 @@ from kubepy.machinery.errors import StatusError
 from kubepy.util.clock import Clock, fail_after
 
 READY_WITHIN = 120.0
+NOT_READY_YET = frozenset((401, 403, 404, 429, 500, 503, 504))
 CNI_RESULTS = Path("/var/lib/cni/results")
 
 
@@ -183,13 +184,14 @@ async def _wait_for_api(paths: Paths, clock: Clock) -> None:
 
 
 async def _retry(call: Callable[[], Awaitable[object]], clock: Clock) -> None:
-    """Until the control plane has come up, what it refuses or drops is tried again."""
+    """Until the control plane has come up, what it drops or is not ready for is tried again."""
     deadline = clock.monotonic() + READY_WITHIN
     while True:
         try:
             await call()
         except (StatusError, ConnectionFailed, TimeoutError) as error:
-            if clock.monotonic() > deadline:
+            final = isinstance(error, StatusError) and error.code not in NOT_READY_YET
+            if final or clock.monotonic() > deadline:
                 raise ClusterError(f"the API server does not answer: {error}") from error
             await clock.sleep(0.1)
         else:
@@ -243,9 +245,10 @@ def _remove_machines(topology: Topology, paths: Paths) -> None:
 
 def _forget_cni_results(paths: Paths) -> None:
     """libcni keeps a file per pod outside of the machines' folders."""
-    for result in CNI_RESULTS.glob("*"):
-        if str(json.loads(result.read_text()).get("netns", "")).startswith(f"{paths.run}/"):
-            result.unlink()
+    for cached in CNI_RESULTS.glob("*"):
+        interfaces = (json.loads(cached.read_text()).get("result") or {}).get("interfaces") or ()
+        if any(str(i.get("sandbox", "")).startswith(f"{paths.run}/") for i in interfaces):
+            cached.unlink()
 
 
 def _remove_folders(folders: list[Path]) -> None:

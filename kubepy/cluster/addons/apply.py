@@ -31,13 +31,13 @@ def manifests(topology: Topology, images: ImageLayout) -> list[Obj]:
 
 
 async def apply(client: Client, topology: Topology, images: ImageLayout) -> None:
-    """Create each object of the add-ons, or merge it into the one that is there."""
+    """Merge each object of the add-ons into the one that is there, or create it."""
     for manifest in manifests(topology, images):
         gvr = SCHEME.resource_for_kind(GVK.of(manifest)).gvr
         namespace = meta.namespace(manifest) or None
         try:
-            await client.create(gvr, manifest, namespace=namespace)
+            await client.patch(gvr, meta.name(manifest), manifest, namespace=namespace)
         except errors.StatusError as error:
-            if not errors.is_already_exists(error):
+            if not errors.is_not_found(error):
                 raise
-            await client.patch(gvr, meta.name(manifest), manifest, namespace=namespace, type="strategic")
+            await client.create(gvr, manifest, namespace=namespace)
