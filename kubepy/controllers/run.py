@@ -21,6 +21,7 @@ from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
 from kubepy.controllers.node import lifecycle as node_lifecycle
 from kubepy.controllers.replicaset import controller as replicaset
+from kubepy.controllers.volume import protection
 from kubepy.operator import Controller, Manager
 from kubepy.util.clock import Clock
 
@@ -40,6 +41,8 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "node-lifecycle-controller": node_lifecycle.new,
     "taint-eviction-controller": taint_eviction.new,
     "pod-garbage-collector-controller": pod_gc.new,
+    "persistentvolumeclaim-protection-controller": protection.new_for_claims,
+    "persistentvolume-protection-controller": protection.new_for_volumes,
 }
 """By the names that kube-controller-manager's --controllers takes."""
 
