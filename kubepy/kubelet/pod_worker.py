@@ -85,6 +85,7 @@ class PodWorker:
         self._node.probes.forget(meta.uid(self.pod))
         await self._persist(self._clean_up)
         while not self._removed:
+            self._woken = False
             if meta.is_terminating(self.pod):
                 self._node.status.delete_when_told(self.pod)
             await self._sleep(None)
