@@ -118,8 +118,8 @@ def hosts_file(pod: Obj, pod_ips: Sequence[str], domain: str) -> str:
     """The /etc/hosts of a pod with a network of its own."""
     lines = ["# Kubernetes-managed hosts file.", *_HOSTS_HEAD]
     name = host_name(pod)
-    for address in pod_ips:
-        lines.append(f"{address}\t{name}.{domain}\t{name}" if domain else f"{address}\t{name}")
+    own = f"{name}.{domain}\t{name}" if domain else name
+    lines += [f"{address}\t{own}" for address in pod_ips]
     return "\n".join(lines) + "\n" + _aliases(pod)
 
 
