@@ -1,7 +1,7 @@
 """Pods' cgroups on cgroupfs, version 1 and 2: <root>/kubepods[/burstable|/besteffort]/pod<uid>.
 
-Version 1 (also beside a version 2 hierarchy) keeps a tree per controller; version 2 one tree, whose controllers
-must be passed on at every level.
+Version 1 (also beside a version 2 hierarchy) keeps a tree per controller; version 2 one tree, whose
+controllers must be passed on at every level.
 """
 
 from __future__ import annotations

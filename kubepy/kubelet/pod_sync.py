@@ -1,4 +1,4 @@
-"""One pass over one pod: look, decide, act, tell. Everything is read from the runtime; little is remembered."""
+"""One pass over one pod: look, decide, act, tell. The runtime knows everything; little is remembered."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PodState:
 
 @dataclass(frozen=True)
 class SyncResult:
-    """`finished`: the pod has run to its end. `again`: seconds after which to look again (None: when told)."""
+    """`finished`: the pod has run to its end. `again`: seconds until the next look (None: when told)."""
 
     finished: bool = False
     again: float | None = None
@@ -222,7 +222,10 @@ class PodSyncer:
             except TimeoutError:
                 secret = None  # the image may be public: pulling will tell
             if secret is None:
-                message = f"Unable to retrieve some image pull secrets ({name}); attempting to pull the image may not succeed."
+                message = (
+                    f"Unable to retrieve some image pull secrets ({name}); "
+                    "attempting to pull the image may not succeed."
+                )
                 self._node.recorder.event(pod, "Warning", "FailedToRetrieveImagePullSecret", message)
             else:
                 found.append(secret)

@@ -29,8 +29,8 @@ FORCED_GRACE = 1.0
 class PodWorker:
     """Runs one pod. Everything that happens to it happens here, one thing after the other.
 
-    `update`, `remove` and `wake` may be called at any time; a pass that is under way is cut short when the pod
-    is to end, and an end under way when it is to come sooner.
+    `update`, `remove` and `wake` may be called at any time; a pass that is under way is cut short when the
+    pod is to end, and an end under way when it is to come sooner.
     """
 
     def __init__(

@@ -1,2 +1,4 @@
-"""This machine as a Node: what it has (`facts`), how it is (`status`, pure), telling the API (`agent`), its pod
-network (`network`)."""
+"""This machine as a Node.
+
+`facts` is what it has, `status` (pure) how it is, `agent` tells the API, `network` is its part of the pod network.
+"""

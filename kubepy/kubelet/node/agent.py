@@ -35,7 +35,7 @@ NOT_READY_PERIOD = 0.25  # a node that is starting should not lose seconds by lo
 
 
 class NodeAgent:
-    """`node` gives this node as the API has it (from a cache), `problems` what else keeps it from being ready."""
+    """`node` gives this node as the API has it (cached), `problems` what else keeps it from being ready."""
 
     def __init__(
         self,

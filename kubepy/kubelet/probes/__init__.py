@@ -1,1 +1,1 @@
-"""Probes: asking containers how they are (`prober`), on their schedule (`worker`), for every pod (`manager`)."""
+"""Probes: asking containers how they are (`prober`), on their schedule, for every pod (`manager`)."""

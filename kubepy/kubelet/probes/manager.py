@@ -1,7 +1,7 @@
 """The probes of all pods: who is probed when, and what came of it.
 
-A container has started when it has no startup probe or that succeeded; it is ready when it has started and has
-no readiness probe or that succeeds. One whose liveness or startup probe failed for good must be restarted.
+A container has started when it has no startup probe or that succeeded; it is ready when it has started and
+has no readiness probe or that succeeds. One whose liveness or startup probe failed for good must be restarted.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class ProbeManager:
             await self._clock.sleep(period)
 
     def _on_hold(self, status: ContainerStatus, kind: Kind) -> bool:
-        """Whether there is nothing to ask (now): not started yet, started already, or about to be restarted."""
+        """Whether there is nothing to ask now: not started, started already, or to be restarted."""
         if kind == "startup":
             return (status.id, kind) in self._verdicts
         if not self.started(status.id):

@@ -1,7 +1,7 @@
 """What must be started and killed to bring a pod from what runs to what its spec says. Pure.
 
-The rules are those of the reference kubelet's computePodActions: init containers one after the other, sidecars
-(init containers that restart always) beside everything that follows them, then the containers.
+The rules are those of the reference kubelet's computePodActions: init containers one after the other,
+sidecars (init containers that restart always) beside everything that follows them, then the containers.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Killer:
     async def kill_container(
         self, pod: Obj, container: ContainerStatus, grace: float, pod_ip: str = "", message: str = ""
     ) -> None:
-        """`grace` seconds in all, preStop included, but never less than two for the container. Raises CRIError."""
+        """`grace` seconds in all, preStop included, but two for the container at least. Raises CRIError."""
         if container.state not in ("running", "unknown"):
             return
         message = message or f"Stopping container {container.name}"

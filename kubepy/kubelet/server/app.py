@@ -32,7 +32,7 @@ TRUE = ("1", "true", "True")
 
 
 class KubeletServer:
-    """Serves while `run` runs. Callers are known by certificate or token; the API server says what they may."""
+    """Serves while `run` runs. Callers come with certificate or token; the API server says what they may."""
 
     def __init__(self, node: NodeContext, workers: PodWorkers) -> None:
         self._node = node
@@ -94,7 +94,8 @@ class KubeletServer:
         if await self._auth.authorize(caller, request.method, request.path):
             return None
         verb, node = request.method.lower(), self._node.config.node_name
-        text = f"Forbidden (user={caller.name}, verb={verb}, resource=nodes, subresource(s)=[proxy], node={node})"
+        who = f"user={caller.name}, verb={verb}, resource=nodes, subresource(s)=[proxy], node={node}"
+        text = f"Forbidden ({who})"
         return web.Response(status=403, text=text)
 
     async def _healthz(self, _: web.Request) -> web.Response:

@@ -111,7 +111,7 @@ async def _join_runtime(client: remotecommand.Session, url: str, names: Callable
 
 
 class _UntilClosed:
-    """An error stream whose other end closes the whole connection instead of the stream, as containerd does."""
+    """An error stream whose other end closes the connection instead of the stream, as containerd does."""
 
     def __init__(self, channel: remotecommand.Channel) -> None:
         self._channel = channel

@@ -96,7 +96,8 @@ def _ready(pod: Obj, containers_ready: Obj) -> Obj:
             )
         elif condition.get("status") != "True":
             messages.append(
-                f'the status of pod readiness gate "{gate["conditionType"]}" is not "True", but {condition.get("status")}'
+                f'the status of pod readiness gate "{gate["conditionType"]}" is not "True", '
+                f"but {condition.get('status')}"
             )
     if messages:
         return _status(False) | {"reason": "ReadinessGatesNotReady", "message": ", ".join(messages)}

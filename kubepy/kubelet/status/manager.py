@@ -1,4 +1,4 @@
-"""Tells the API server of pods' statuses: the last one of each pod, only what changed, again until it is taken."""
+"""Tells the API server of pods' statuses: the newest of each, only what changed, until it is taken."""
 
 from __future__ import annotations
 

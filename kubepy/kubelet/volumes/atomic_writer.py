@@ -1,7 +1,7 @@
 """Puts a set of files into a folder so that readers see all of the old ones or all of the new ones.
 
-The layout is Kubernetes': files are links to ..data/FILE, ..data is a link to a folder with a time in its name,
-and an update swaps that one link.
+The layout is Kubernetes': files are links to ..data/FILE, ..data is a link to a folder with a time in its
+name, and an update swaps that one link.
 """
 
 from __future__ import annotations

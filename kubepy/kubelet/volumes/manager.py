@@ -84,7 +84,7 @@ class VolumeManager:
         return volumes
 
     async def tear_down(self, uid: str) -> None:
-        """Unmount everything of the pod and remove its volumes. Raises OSError when something is in the way."""
+        """Unmount everything of the pod and remove its volumes. Raises OSError if something is in the way."""
         self._tokens.forget(uid)
         await to_thread.run_sync(self._remove, uid)
 

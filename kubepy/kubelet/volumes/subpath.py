@@ -1,4 +1,4 @@
-"""subPath: one file or folder of a volume, which the volume's other users cannot swap for one outside of it."""
+"""subPath: one file or folder of a volume, which nobody can swap for one outside of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def prepare(volume: Path, subpath: str, target: Path, *, make: bool) -> Path:
     resolved = Path(os.path.realpath(inside / subpath))
     if resolved != inside and inside not in resolved.parents:
         raise StartError(
-            f'failed to prepare subPath for volumeMount: subpath "{resolved}" not within volume path "{inside}"',
+            f'failed to prepare subPath: subpath "{resolved}" not within volume path "{inside}"',
             "CreateContainerConfigError",
         )
     descriptor = os.open(inside, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
