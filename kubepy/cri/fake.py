@@ -195,9 +195,8 @@ class FakeRuntime:
             if c.state == "running" and _matches(c.labels, labels)
         }
 
-    async def events(self) -> AsyncIterator[str]:
+    def events(self) -> AsyncIterator[str]:
         raise CRIError("Unimplemented", "the fake runtime has no events")
-        yield ""
 
     async def list_images(self) -> list[Image]:
         return list(self.pulled.values())

@@ -1,4 +1,4 @@
-"""A container's environment: what its spec says, resolved. Pure: config maps and secrets are fetched before."""
+"""A container's environment, resolved. Pure: config maps and secrets are fetched before."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The probes of all pods: who is probed when, and what came of it.
 
 A container has started when it has no startup probe or that succeeded; it is ready when it has started and
-has no readiness probe or that succeeds. One whose liveness or startup probe failed for good must be restarted.
+has no readiness probe or that succeeds. If its liveness or startup probe fails for good it is restarted.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ FINAL_PHASES = ("Succeeded", "Failed")
 
 @dataclass(frozen=True)
 class StatusView:
-    """What besides spec and runtime goes into a status. `failure`: (reason, message) of a pod that was ended."""
+    """What else goes into a status. `failure` is (reason, message) of a pod that was ended."""
 
     containers: ContainerView = field(default_factory=ContainerView)
     host_ips: tuple[str, ...] = ()
