@@ -73,13 +73,20 @@ def test_external_name_and_reverse_names(web: Namespace) -> None:
 
 
 UDP = """
-apiVersion: v1
-kind: Pod
-metadata: {name: echo, labels: {app: echo}}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
 spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-  - {name: c, image: localhost/kubepy:0.1.0, command: [PYTHON, -c, "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 9000)); [s.sendto(b'echo ' + d, a) for d, a in iter(lambda: s.recvfrom(999), None)]"]}
+  replicas: 1
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: c
+        image: localhost/kubepy:0.1.0
+        command: [PYTHON, -c, "SCRIPT"]
 ---
 apiVersion: v1
 kind: Service
@@ -88,16 +95,36 @@ spec:
   selector: {app: echo}
   ports: [{port: 9000, protocol: UDP}]
 """
+ECHO = "import socket; s = socket.socket(2, 2); s.bind(('', 9000)); [s.sendto(b'echo ' + d, a) for d, a in iter(lambda: s.recvfrom(999), None)]"
+ASK = "import socket; s = socket.socket(2, 2); s.bind(('', 5000)); s.settimeout(1); s.sendto(b'hi', ('ADDRESS', 9000)); print(s.recv(99).decode())"
 
 
-def test_udp_service(web: Namespace) -> None:
-    web.apply(UDP.replace("PYTHON", python_in_image()))
-    web.ok("wait", "--for=condition=Ready", "pod/echo", "--timeout=60s")
-    until(
-        lambda: "echo hi" in web.sh("client", "echo hi | nc -u -w 1 echo 9000 || true"),
-        "an echo over UDP",
-        20,
+def test_udp_service_also_after_its_endpoint_was_replaced(web: Namespace) -> None:
+    """One client port throughout: a stale conntrack entry would lead to the endpoint that is gone."""
+    python = python_in_image()
+    web.apply(UDP.replace("PYTHON", python).replace("SCRIPT", ECHO))
+    web.ok(
+        "run",
+        "asker",
+        "--image=localhost/kubepy:0.1.0",
+        "--command",
+        "--",
+        python,
+        "-c",
+        "import time; time.sleep(3600)",
     )
+    web.ok("rollout", "status", "deployment/echo", "--timeout=60s")
+    web.ok("wait", "--for=condition=Ready", "pod/asker", "--timeout=60s")
+    address = web.json("get", "service", "echo")["spec"]["clusterIP"]
+    script = ASK.replace("ADDRESS", address)
+
+    def answered() -> bool:
+        return "echo hi" in web.kubectl("exec", "asker", "--", python, "-c", script).stdout
+
+    until(answered, "an echo over UDP", 20)
+    web.ok("delete", "pod", "-l", "app=echo")
+    web.ok("rollout", "status", "deployment/echo", "--timeout=60s")
+    until(answered, "an echo from the new endpoint", 20)
 
 
 def python_in_image() -> str:

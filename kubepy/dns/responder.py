@@ -18,6 +18,7 @@ from kubepy.dns import names, records
 from kubepy.dns.records import Directory, Record
 
 REVERSE_ZONES = (dns.name.from_text("in-addr.arpa."), dns.name.from_text("ip6.arpa."))
+LONGEST_CHAIN = 8
 SOA_SERIAL = 1  # nobody transfers the zone
 
 
@@ -56,10 +57,26 @@ class Responder:
             response.set_rcode(dns.rcode.NXDOMAIN)
         self._rng.shuffle(answer.records)
         response.answer = self._rrsets(answer.records)
+        self._follow_inside(response, type)
         response.additional = self._rrsets(answer.additional)
         if not answer.records:
             response.authority = [self._soa()]
         return response
+
+    def _follow_inside(self, response: dns.message.Message, type: str) -> None:
+        """Add what an alias leads to, as long as that is ours."""
+        for _ in range(LONGEST_CHAIN):
+            target = alias_target(response, type)
+            if target is None or not target.is_subdomain(self._zone):
+                return
+            relative = target.relativize(self._zone)
+            labels = tuple(label.decode(errors="replace") for label in relative.labels)
+            found = records.resolve(
+                names.parse(labels), ".".join(labels), type, self._directory, self._domain
+            )
+            if not found.records:
+                return
+            response.answer += self._rrsets(found.records)
 
     def _reverse(self, query: dns.message.Message, name: dns.name.Name) -> dns.message.Message | None:
         try:
@@ -98,3 +115,11 @@ class Responder:
         response = dns.message.make_response(query, recursion_available=True)
         response.set_rcode(code)
         return response
+
+
+def alias_target(response: dns.message.Message, type: str) -> dns.name.Name | None:
+    """Where an answer's last CNAME points, when nothing of the asked type follows it yet."""
+    if type == "CNAME" or not response.answer or response.answer[-1].rdtype != dns.rdatatype.CNAME:
+        return None
+    target: dns.name.Name = response.answer[-1][0].target
+    return target.canonicalize()

@@ -9,10 +9,12 @@ import anyio
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
+import dns.rdatatype
 from anyio.abc import SocketStream, TaskGroup, UDPSocket
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from kubepy.dns.responder import Responder
+from kubepy.dns.responder import Responder, alias_target
 from kubepy.dns.upstream import Upstreams, framed, read_framed
 from kubepy.util.clock import Clock, move_on_after
 from kubepy.util.logging import get_logger
@@ -53,6 +55,8 @@ class DnsServer:
             response = self._responder.respond(query)
             if response is None:
                 group.start_soon(self._forward_udp, udp, wire, query, client)
+            elif _foreign_alias(query, response) is not None:
+                group.start_soon(self._follow_udp, udp, query, response, client)
             else:
                 await udp.sendto(_encode(query, response), *client)
 
@@ -62,6 +66,28 @@ class DnsServer:
         async with self._forwards:
             answer = await self._upstreams.ask(wire, tcp=False)
         await udp.sendto(answer or self._responder.failure(query).to_wire(), *client)
+
+    async def _follow_udp(
+        self,
+        udp: UDPSocket,
+        query: dns.message.Message,
+        response: dns.message.Message,
+        client: tuple[str, int],
+    ) -> None:
+        await self._follow_outside(query, response)
+        await udp.sendto(_encode(query, response), *client)
+
+    async def _follow_outside(self, query: dns.message.Message, response: dns.message.Message) -> None:
+        """Complete an alias (an ExternalName Service) whose target others know."""
+        target = _foreign_alias(query, response)
+        if target is None:
+            return
+        question = dns.message.make_query(target, query.question[0].rdtype)
+        async with self._forwards:
+            answer = await self._upstreams.ask(question.to_wire(), tcp=False)
+        found = _parse_answer(answer) if answer else None
+        if found is not None:
+            response.answer += found.answer
 
     async def _serve_tcp(self, connection: SocketStream) -> None:
         async with connection:
@@ -87,6 +113,7 @@ class DnsServer:
         if response is None:
             answer = await self._upstreams.ask(wire, tcp=True)
             return answer or self._responder.failure(query).to_wire()
+        await self._follow_outside(query, response)
         return response.to_wire(max_size=65535)
 
 
@@ -110,6 +137,18 @@ class HealthServer:
                 await connection.send((head + body).encode())
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 return  # the prober has gone
+
+
+def _foreign_alias(query: dns.message.Message, response: dns.message.Message) -> dns.name.Name | None:
+    return alias_target(response, dns.rdatatype.to_text(query.question[0].rdtype)) if query.question else None
+
+
+def _parse_answer(wire: bytes) -> dns.message.Message | None:
+    try:
+        return dns.message.from_wire(wire)
+    except (dns.exception.DNSException, ValueError) as error:
+        log.debug("malformed answer from upstream", error=str(error))
+        return None
 
 
 def _parse(wire: bytes) -> dns.message.Message | None:

@@ -52,6 +52,7 @@ DIRECTORY = FakeDirectory(
         service("web", ports=[{"name": "http", "port": 80, "protocol": "TCP"}]),
         service("db", clusterIP="None", ports=[{"name": "sql", "port": 5432}]),
         service("out", type="ExternalName", externalName="example.org", clusterIP=""),
+        service("alias", type="ExternalName", externalName="web.default.svc.cluster.local", clusterIP=""),
     ],
     [
         endpoints(
@@ -98,6 +99,7 @@ def code(name: str, type: str = "A") -> str:
             ],
         ),
         ("out.default.svc.cluster.local", "A", ["example.org."]),
+        ("alias.default.svc.cluster.local", "A", ["10.96.0.9", "web.default.svc.cluster.local."]),
         ("10-1-2-3.default.pod.cluster.local", "A", ["10.1.2.3"]),
         ("9.0.96.10.in-addr.arpa", "PTR", ["web.default.svc.cluster.local."]),
         ("5.1.244.10.in-addr.arpa", "PTR", ["db-0.db.default.svc.cluster.local."]),

@@ -39,6 +39,23 @@ async def test_udp_tcp_and_forwarding() -> None:
         group.cancel_scope.cancel()
 
 
+async def test_alias_to_a_foreign_name_is_followed_upstream() -> None:
+    """A client's resolver asks once: what the alias leads to has to be in the answer."""
+    outside = service("out", type="ExternalName", externalName="web.default.svc.upstream.test", clusterIP="")
+    async with anyio.create_task_group() as group:
+        listening = anyio.Event()
+        group.start_soon(server(domain="upstream.test").serve, "127.0.0.1", UPSTREAM_PORT, lambda: None)
+        inner = server(FakeDirectory([outside], []), upstream=UPSTREAM_PORT)
+        group.start_soon(inner.serve, "127.0.0.1", PORT, listening.set)
+        await listening.wait()
+        query = dns.message.make_query("out.default.svc.cluster.local", "A")
+        for ask in (dns.asyncquery.udp, dns.asyncquery.tcp):
+            answer = await ask(query, "127.0.0.1", port=PORT, timeout=5)
+            found = [i.to_text() for r in answer.answer for i in r]
+            assert found == ["web.default.svc.upstream.test.", "10.96.0.9"]
+        group.cancel_scope.cancel()
+
+
 async def test_nobody_upstream_is_a_server_failure() -> None:
     async with anyio.create_task_group() as group:
         listening = anyio.Event()
