@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import anyio
@@ -22,7 +23,18 @@ async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None
         server = APIServer(config, clock, backend)
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.run)
+            _spare_garbage_collector()
             ready()
     finally:
         with anyio.CancelScope(shield=True):
             await backend.aclose()
+
+
+def _spare_garbage_collector() -> None:
+    """Let it walk seldom: the watch cache is many objects that live long and are in no cycle.
+
+    With Python's own thresholds it takes an eighth of the processor time of a create (`python -m bench api`).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
