@@ -14,6 +14,7 @@ from kubepy.apiserver.authorization.rbac import Rule
 from kubepy.apiserver.cacher import CacheEvent, Entry, ResourceCache
 from kubepy.machinery.meta import Obj
 
+_NODE_NAME = b'"nodeName":'
 _NODE_LEASES = "kube-node-lease"
 _READ = ("get", "list", "watch")
 _COUNTED = ("secrets", "configmaps", "persistentvolumeclaims", "serviceaccounts")
@@ -85,6 +86,8 @@ class NodeAuthorizer:
             self._count(event.entry, +1)
 
     def _count(self, entry: Entry, by: int) -> None:
+        if _NODE_NAME not in entry.data:
+            return  # most changes of a pod without a node are its creation: not worth parsing it again
         node = (entry.obj.get("spec") or {}).get("nodeName")
         if not node:
             return
