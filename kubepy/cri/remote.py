@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import anyio.lowlevel
 import grpc
 from cri_api.v1 import api_pb2_grpc
 
@@ -228,6 +230,13 @@ async def _call(method: Any, request: Any, timeout: float | None = CALL_TIMEOUT)
         return await method(request, timeout=timeout)
     except grpc.aio.AioRpcError as error:
         raise _error(error) from error
+    except asyncio.CancelledError:
+        # gRPC raises one of its own, which no cancel scope would know as its: let the scope raise it again.
+        await anyio.lowlevel.checkpoint()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise CRIError("Canceled", "the connection to the runtime was closed") from None
 
 
 def _error(error: grpc.aio.AioRpcError) -> CRIError:
