@@ -1,4 +1,4 @@
-"""Command-line flags as kubectl (spf13/pflag) reads them: anywhere on the line, `-oyaml`, `-it`, `--x=y`, `--`."""
+"""Command-line flags as kubectl (spf13/pflag) reads them: in any place, `-oyaml`, `-it`, `--x=y`, `--`."""
 
 from __future__ import annotations
 

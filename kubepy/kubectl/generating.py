@@ -26,6 +26,23 @@ FLAGS = (
     Flag("save-config", "bool", help="If true, the object's configuration will be saved in its annotation."),
 )  # fmt: skip
 
+# kubectl wraps the server's refusal differently from kind to kind, or not at all.
+_FAILED_TO_CREATE = {
+    "ConfigMap": "configmap:",
+    "CronJob": "cronjob:",
+    "Deployment": "deployment:",
+    "Ingress": "ingress:",
+    "Job": "job:",
+    "PodDisruptionBudget": "poddisruptionbudgets:",
+    "PriorityClass": "priorityclass:",
+    "ResourceQuota": "quota:",
+    "RoleBinding": "rolebinding:",
+    "ClusterRoleBinding": "clusterrolebinding:",
+    "Secret": "secret",
+    "Service": "{} service:",
+    "ServiceAccount": "serviceaccount:",
+}
+
 
 def exactly_one_name(words: Sequence[str]) -> str:
     """The NAME of `create KIND NAME`."""
@@ -56,10 +73,11 @@ async def create(session: Session, obj: Obj, plural: str, *, namespaced: bool = 
         except Exception as error:
             from kubepy.machinery.errors import StatusError, is_invalid
 
-            if isinstance(error, StatusError) and not is_invalid(error):
-                text = f"failed to create {gvk.kind.lower()}: {error.message}"
-                raise CommandError(text) from None
-            raise
+            what = _FAILED_TO_CREATE.get(gvk.kind)
+            if not isinstance(error, StatusError) or is_invalid(error) or what is None:
+                raise
+            kind = (obj.get("spec") or {}).get("type", "")
+            raise CommandError(f"failed to create {what.format(kind)} {error.message}") from None
     reporter.report(mapping, obj, "created")
 
 
