@@ -108,7 +108,7 @@ async def test_a_pod_with_volumes_and_environment(node: RealNode) -> None:
         await client.patch(r.CONFIG_MAPS, "cm", {"data": {"key": "two\n"}}, namespace="default")
         seen = node.kubelet_root / "pods" / uid / "volumes/kubernetes.io~empty-dir/e/key"
         with anyio.fail_after(10):
-            while seen.read_text() != "two\n":
+            while not seen.exists() or seen.read_text() != "two\n":
                 await anyio.sleep(0.1)
         assert list(CGROUPS.rglob(f"pod{uid}"))
     assert not (node.kubelet_root / "pods" / uid).exists()
