@@ -27,9 +27,10 @@ def _observed(obj: Obj) -> bool:
 def _deployment(obj: Obj, revision: int) -> tuple[str, bool]:
     name = meta.name(obj)
     status: Obj = obj.get("status") or {}
-    if revision > 0 and revisions.revision(obj) != revision:
+    running = revisions.revision(obj)
+    if revision > 0 and running != revision:
         raise CommandError(
-            f"desired revision ({revision}) is different from the running revision ({revisions.revision(obj)})"
+            f"desired revision ({revision}) is different from the running revision ({running})"
         )
     if not _observed(obj):
         return "Waiting for deployment spec update to be observed...", False

@@ -14,18 +14,12 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
         "Basic Commands (Beginner):",
         {
             "create": "Create a resource from a file or from stdin",
-            "expose": "Take a replication controller, service, deployment or pod and expose it as a new "
-            "Kubernetes service",
-            "run": "Run a particular image on the cluster",
-            "set": "Set specific features on objects",
         },
     ),
     (
         "Basic Commands (Intermediate):",
         {
-            "explain": "Get documentation for a resource",
             "get": "Display one or many resources",
-            "edit": "Edit a resource on the server",
             "delete": "Delete resources by file names, stdin, resources and names, or by resources and label "
             "selector",
         },
@@ -35,19 +29,14 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "rollout": "Manage the rollout of a resource",
             "scale": "Set a new size for a deployment, replica set, or replication controller",
-            "autoscale": "Auto-scale a deployment, replica set, stateful set, or replication controller",
         },
     ),
     (
         "Cluster Management Commands:",
         {
-            "certificate": "Modify certificate resources",
             "cluster-info": "Display cluster information",
-            "top": "Display resource (CPU/memory) usage",
             "cordon": "Mark node as unschedulable",
             "uncordon": "Mark node as schedulable",
-            "drain": "Drain node in preparation for maintenance",
-            "taint": "Update the taints on one or more nodes",
         },
     ),
     (
@@ -57,19 +46,13 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
             "logs": "Print the logs for a container in a pod",
             "attach": "Attach to a running container",
             "exec": "Execute a command in a container",
-            "port-forward": "Forward one or more local ports to a pod",
-            "cp": "Copy files and directories to and from containers",
-            "auth": "Inspect authorization",
-            "events": "List events",
         },
     ),
     (
         "Advanced Commands:",
         {
-            "diff": "Diff the live version against a would-be applied version",
             "apply": "Apply a configuration to a resource by file name or stdin",
             "patch": "Update fields of a resource",
-            "replace": "Replace a resource by file name or stdin",
             "wait": "Experimental: Wait for a specific condition on one or many resources",
         },
     ),

@@ -23,9 +23,9 @@ async def run(session: Session, words: list[str]) -> int | None:
         raise CommandError(REQUIRED)
     infos, failures, _ = await builder.read(session, words)
     matched = False
-    if failures and len(words) == 2 and "/" not in words[0]:
-        if by_prefix := await _by_prefix(session, words[0], words[1]):
-            infos, failures, matched = by_prefix, [], True
+    named = len(words) == 2 and "/" not in words[0]
+    if failures and named and (by_prefix := await _by_prefix(session, words[0], words[1])):
+        infos, failures, matched = by_prefix, [], True
     first = True
     for info in infos:
         describe = describers.find(info.mapping.gvk.gk)

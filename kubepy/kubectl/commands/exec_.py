@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.kubectl import pod_choice, remote, terminal
 from kubepy.kubectl.commands.base import Command
-from kubepy.kubectl.failures import CommandError, ExitCode, UsageError
+from kubepy.kubectl.failures import CommandError, ExitCode
 from kubepy.kubectl.flags import Flag
 from kubepy.kubectl.session import Session
 from kubepy.machinery import meta
@@ -19,10 +19,10 @@ async def run(session: Session, words: list[str]) -> int | None:
             "See 'kubectl exec -h' for help and examples"
         )
     if before == 0:
-        raise UsageError("pod, type/name or --filename must be specified")
+        raise CommandError("pod, type/name or --filename must be specified")
     command = words[before:]
     if not command:
-        raise UsageError("you must specify at least one command for the container")
+        raise CommandError("you must specify at least one command for the container")
     pod = await pod_choice.pod(session, words[0])
     phase = (pod.get("status") or {}).get("phase")
     if phase in ("Succeeded", "Failed"):

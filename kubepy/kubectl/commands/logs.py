@@ -17,7 +17,8 @@ from kubepy.kubectl.failures import CommandError, UsageError
 from kubepy.kubectl.flags import Flag
 from kubepy.kubectl.quantities import byte_count
 from kubepy.kubectl.session import Session
-from kubepy.machinery import meta, timestamps
+from kubepy.machinery import errors, meta, timestamps
+from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
 
 Stream = tuple[Obj, str]
@@ -55,7 +56,12 @@ async def _streams(session: Session, words: list[str]) -> list[Stream]:
         wanted = words[1] if len(words) > 1 else values.text("container")
         if len(words) > 2:
             raise UsageError("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'")
-        found = await builder.one(session, words[:1], default="pods")
+        try:
+            found = await builder.one(session, words[:1], default="pods")
+        except StatusError as error:
+            # kubectl has its own sentence here.
+            where = f' in namespace "{session.namespace}"' if errors.is_not_found(error) else ""
+            raise CommandError(f"error from server ({error.reason}): {error.message}{where}") from None
         if found.mapping.kind == "Pod":
             pods = [found.obj]
         else:

@@ -119,7 +119,7 @@ async def _one_revision(session: Session, info: Info, history: dict[int, Obj], w
         template = template | {"metadata": metadata | {"annotations": annotated}}
     out = Writer()
     pods.template(out, template)
-    session.print(f"{info.display} with revision #{wanted}\n{out.text()}")
+    session.print(f"{info.display} with revision #{wanted}\n{out.unaligned()}")
 
 
 async def _undo(session: Session, words: list[str]) -> None:

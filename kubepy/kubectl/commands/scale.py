@@ -35,8 +35,9 @@ async def run(session: Session, words: list[str]) -> int | None:
             failures.append(error)
             continue
         reporter.report(info.mapping, info.obj, "scaled")
-    if not infos and not failures:
-        raise CommandError("no objects passed to scale")
+    if not infos:
+        why = "".join(f" {failure}" for failure in failures)
+        raise CommandError(f"no objects passed to scale{why}")
     builder.raise_failures(failures)
     if values.seconds("timeout") and results.dry_run(session) == "none":
         await _wait(session, infos)

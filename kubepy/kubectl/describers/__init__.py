@@ -1,7 +1,7 @@
 """Objects described in text, as `kubectl describe` does: one module per kind or family, one for all others.
 
-`find` gives the function for a kind. A describer reads what it needs besides the object (events, pods) through
-the session, and returns text that is laid out already.
+`find` gives the function for a kind. A describer reads what it needs besides the object (events, pods)
+through the session, and returns text that is laid out already.
 """
 
 from __future__ import annotations

@@ -80,4 +80,4 @@ async def service_account(session: Session, info: Info) -> str:
 def _head(out: Writer, info: Info) -> None:
     writing.name_and_namespace(out, info.obj)
     writing.labels(out, "Labels", meta.labels(info.obj))
-    writing.annotations(out, info.obj)
+    writing.annotation_lines(out, info.obj)

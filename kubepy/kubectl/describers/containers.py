@@ -223,7 +223,8 @@ def probe(found: Obj) -> str:
         get: Obj = found["httpGet"]
         path = str(get.get("path") or "")
         slash = "" if path.startswith("/") or not path else "/"
-        url = f"{str(get.get('scheme') or 'HTTP').lower()}://{get.get('host') or ''}:{get.get('port')}{slash}{path}"
+        scheme = str(get.get("scheme") or "HTTP").lower()
+        url = f"{scheme}://{get.get('host') or ''}:{get.get('port')}{slash}{path}"
         return f"http-get {url} {numbers}"
     if "tcpSocket" in found:
         return f"tcp-socket {found['tcpSocket'].get('host') or ''}:{found['tcpSocket'].get('port')} {numbers}"

@@ -27,7 +27,7 @@ async def describe(session: Session, info: Info) -> str:
     writing.name_and_namespace(out, deployment)
     out.line(0, f"CreationTimestamp:\t{writing.time(meta.creation_timestamp(deployment))}")
     writing.labels(out, "Labels", meta.labels(deployment))
-    writing.annotations(out, deployment)
+    writing.annotation_lines(out, deployment)
     out.line(0, f"Selector:\t{format_label_selector(spec.get('selector'))}")
     out.line(
         0,

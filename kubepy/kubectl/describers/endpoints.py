@@ -71,7 +71,7 @@ async def slice_(session: Session, info: Info) -> str:
 def _head(out: Writer, info: Info) -> None:
     writing.name_and_namespace(out, info.obj)
     writing.labels(out, "Labels", meta.labels(info.obj))
-    writing.annotations(out, info.obj)
+    writing.annotation_lines(out, info.obj)
 
 
 async def _finish(session: Session, out: Writer, info: Info) -> str:

@@ -28,7 +28,7 @@ async def describe(session: Session, info: Info) -> str:
     out.line(0, f"Name:\t{info.name}")
     out.line(0, f"Namespace:\t{meta.namespace(obj)}")
     writing.labels(out, "Labels", meta.labels(obj))
-    writing.annotations(out, obj)
+    writing.annotation_lines(out, obj)
     whole: Obj = {
         "apiVersion": info.mapping.gvr.api_version,
         "kind": info.mapping.kind,

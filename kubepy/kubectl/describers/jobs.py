@@ -24,7 +24,7 @@ async def job(session: Session, info: Info) -> str:
     if spec.get("selector") is not None:
         out.line(0, f"Selector:\t{format_label_selector(spec['selector'])}")
     writing.labels(out, "Labels", meta.labels(obj))
-    writing.annotations(out, obj)
+    writing.annotation_lines(out, obj)
     writing.controlled_by(out, obj)
     if spec.get("parallelism") is not None:
         out.line(0, f"Parallelism:\t{spec['parallelism']}")
@@ -70,7 +70,7 @@ async def cron_job(session: Session, info: Info) -> str:
     out = Writer()
     writing.name_and_namespace(out, obj)
     writing.labels(out, "Labels", meta.labels(obj))
-    writing.annotations(out, obj)
+    writing.annotation_lines(out, obj)
     out.line(0, f"Schedule:\t{spec.get('schedule')}")
     if spec.get("timeZone"):
         out.line(0, f"Time Zone:\t{spec['timeZone']}")

@@ -23,7 +23,7 @@ async def describe(session: Session, info: Info) -> str:
     out = Writer()
     out.line(0, f"Name:\t{info.name}")
     writing.labels(out, "Labels", meta.labels(namespace))
-    writing.annotations(out, namespace)
+    writing.annotation_lines(out, namespace)
     out.line(0, f"Status:\t{(namespace.get('status') or {}).get('phase') or ''}")
     conditions = (namespace.get("status") or {}).get("conditions") or []
     if conditions:

@@ -30,7 +30,7 @@ async def describe(session: Session, info: Info) -> str:
     )
     out.line(0, f"Roles:\t{','.join(filter(None, roles)) or '<none>'}")
     writing.labels(out, "Labels", meta.labels(node))
-    writing.annotations(out, node)
+    writing.annotation_lines(out, node)
     out.line(0, f"CreationTimestamp:\t{writing.time(meta.creation_timestamp(node))}")
     _taints(out, (node.get("spec") or {}).get("taints") or [])
     unschedulable = (node.get("spec") or {}).get("unschedulable")

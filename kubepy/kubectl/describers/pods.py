@@ -50,19 +50,7 @@ async def describe(session: Session, info: Info) -> str:
             level=0,
             pod=pod,
         )
-    for gate in [spec.get("readinessGates") or []]:
-        if gate:
-            out.line(0, "Readiness Gates:\n  Type\tStatus")
-            for entry in gate:
-                state = next(
-                    (
-                        c["status"]
-                        for c in status.get("conditions") or []
-                        if c["type"] == entry["conditionType"]
-                    ),
-                    "<none>",
-                )
-                out.line(1, f"{entry['conditionType']}\t{state} ")
+    _readiness_gates(out, spec.get("readinessGates") or [], status.get("conditions") or [])
     if status.get("conditions"):
         out.line(0, "Conditions:\n  Type\tStatus")
         for condition in status["conditions"]:
@@ -75,6 +63,15 @@ async def describe(session: Session, info: Info) -> str:
     if found is not None:
         writing.events(out, found, session.clock.now())
     return out.text()
+
+
+def _readiness_gates(out: Writer, gates: list[Obj], conditions: list[Obj]) -> None:
+    if not gates:
+        return
+    states = {condition["type"]: condition["status"] for condition in conditions}
+    out.line(0, "Readiness Gates:\n  Type\tStatus")
+    for gate in gates:
+        out.line(1, f"{gate['conditionType']} \t{states.get(gate['conditionType'], '<none>')} ")
 
 
 def _head(out: Writer, session: Session, pod: Obj) -> None:
@@ -96,7 +93,7 @@ def _head(out: Writer, session: Session, pod: Obj) -> None:
     if status.get("startTime"):
         out.line(0, f"Start Time:\t{writing.time(status['startTime'])}")
     writing.labels(out, "Labels", meta.labels(pod))
-    writing.annotations(out, pod)
+    writing.annotation_lines(out, pod)
     if meta.deletion_timestamp(pod) and status.get("phase") not in ("Failed", "Succeeded"):
         lasts = timestamps.human_age(meta.deletion_timestamp(pod), session.clock.now())
         out.line(0, f"Status:\tTerminating (lasts {lasts})")
@@ -130,7 +127,8 @@ def topology_spread(out: Writer, constraints: list[Obj], *, level: int = 0) -> N
         return
     title = "  " * level + "Topology Spread Constraints:\t"
     for found in sorted(constraints, key=lambda item: item["topologyKey"]):
-        text = f"{found['topologyKey']}:{found['whenUnsatisfiable']} when max skew {found['maxSkew']} is exceeded"
+        text = f"{found['topologyKey']}:{found['whenUnsatisfiable']}"
+        text += f" when max skew {found['maxSkew']} is exceeded"
         if found.get("labelSelector") is not None:
             text += f" for selector {format_label_selector(found['labelSelector'])}"
         out.raw(f"{title}{text}\n")
@@ -146,7 +144,7 @@ def template(out: Writer, found: Obj | None) -> None:
     spec: Obj = found.get("spec") or {}
     writing.labels(out, "Labels", meta.labels(found), level=1)
     if meta.annotations(found):
-        writing.annotations(out, found, level=1)
+        writing.annotation_lines(out, found, level=1)
     if spec.get("serviceAccountName"):
         out.line(1, f"Service Account:\t{spec['serviceAccountName']}")
     if spec.get("initContainers"):

@@ -23,7 +23,7 @@ async def describe(session: Session, info: Info) -> str:
     out = Writer()
     writing.name_and_namespace(out, service)
     writing.labels(out, "Labels", meta.labels(service))
-    writing.annotations(out, service)
+    writing.annotation_lines(out, service)
     selector = ",".join(f"{key}={spec['selector'][key]}" for key in sorted(spec.get("selector") or {}))
     out.line(0, f"Selector:\t{selector or '<none>'}")
     out.line(0, f"Type:\t{spec.get('type') or ''}")

@@ -32,7 +32,7 @@ async def _replica_set(session: Session, info: Info, selector: Obj | None) -> st
     writing.name_and_namespace(out, obj)
     out.line(0, f"Selector:\t{format_label_selector(selector)}")
     writing.labels(out, "Labels", meta.labels(obj))
-    writing.annotations(out, obj)
+    writing.annotation_lines(out, obj)
     writing.controlled_by(out, obj)
     current = (obj.get("status") or {}).get("replicas", 0)
     out.line(0, f"Replicas:\t{current} current / {spec.get('replicas', 1)} desired")
@@ -56,7 +56,7 @@ async def stateful_set(session: Session, info: Info) -> str:
     out.line(0, f"CreationTimestamp:\t{writing.time(meta.creation_timestamp(obj))}")
     out.line(0, f"Selector:\t{format_label_selector(spec.get('selector'))}")
     writing.labels(out, "Labels", meta.labels(obj))
-    writing.annotations(out, obj)
+    writing.annotation_lines(out, obj)
     total = (obj.get("status") or {}).get("replicas", 0)
     out.line(0, f"Replicas:\t{spec.get('replicas', 1)} desired | {total} total")
     strategy: Obj = spec.get("updateStrategy") or {}
@@ -82,7 +82,7 @@ async def daemon_set(session: Session, info: Info) -> str:
     out.line(0, f"Selector:\t{format_label_selector(spec.get('selector'))}")
     writing.labels(out, "Node-Selector", spec["template"]["spec"].get("nodeSelector"))
     writing.labels(out, "Labels", meta.labels(obj))
-    writing.annotations(out, obj)
+    writing.annotation_lines(out, obj)
     for title, field in (
         ("Desired Number of Nodes Scheduled", "desiredNumberScheduled"),
         ("Current Number of Nodes Scheduled", "currentNumberScheduled"),
@@ -116,7 +116,7 @@ def _claims(out: Writer, claims: list[Obj]) -> None:
         out.line(1, f"Name:\t{meta.name(claim)}")
         out.line(1, f"StorageClass:\t{spec.get('storageClassName') or ''}")
         writing.labels(out, "Labels", meta.labels(claim), level=1)
-        writing.annotations(out, claim, level=1)
+        writing.annotation_lines(out, claim, level=1)
         requests: Obj = (spec.get("resources") or {}).get("requests") or {}
         out.line(1, f"Capacity:\t{requests.get('storage') or '<default>'}")
         out.line(1, f"Access Modes:\t{writing.go_list(spec.get('accessModes') or [])}")

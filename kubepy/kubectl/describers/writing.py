@@ -30,6 +30,10 @@ class Writer:
     def text(self) -> str:
         return tabbed("".join(self._parts))
 
+    def unaligned(self) -> str:
+        """The description with the tabs left in it."""
+        return "".join(self._parts)
+
     def raw(self, text: str) -> None:
         """What has its own form: no level, no newline added."""
         self._parts.append(text)
@@ -49,11 +53,9 @@ def name_and_namespace(out: Writer, obj: Obj) -> None:
     out.line(0, f"Namespace:\t{meta.namespace(obj)}")
 
 
-def labels(
-    out: Writer, title: str, found: Mapping[str, str] | None, *, level: int = 0, skip: Sequence[str] = ()
-) -> None:
+def labels(out: Writer, title: str, found: Mapping[str, str] | None, *, level: int = 0) -> None:
     """`Labels:` and one pair a line."""
-    lines = [f"{key}={(found or {})[key]}" for key in sorted(found or {}) if key not in skip]
+    lines = [f"{key}={(found or {})[key]}" for key in sorted(found or {})]
     if not lines:
         out.line(level, f"{title}:\t<none>")
         return
@@ -64,7 +66,7 @@ def labels(
         out.raw(f"{indent}\t{line}\n")
 
 
-def annotations(out: Writer, obj: Obj, *, title: str = "Annotations", level: int = 0) -> None:
+def annotation_lines(out: Writer, obj: Obj, *, title: str = "Annotations", level: int = 0) -> None:
     """`Annotations:`, long ones on lines of their own; the configuration last applied is left out."""
     found = {key: value for key, value in meta.annotations(obj).items() if key != LAST_APPLIED}
     if not found:
@@ -117,10 +119,8 @@ def events(out: Writer, found: Sequence[Obj], now: datetime) -> None:
     for event in sorted(found, key=_last_seen):
         source = (event.get("source") or {}).get("component") or event.get("reportingComponent") or ""
         message = str(event.get("message") or "").strip()
-        out.line(
-            1,
-            f"{event.get('type', '')}\t{event.get('reason', '')}\t{_interval(event, now)}\t{source}\t{message}",
-        )
+        cells = (event.get("type", ""), event.get("reason", ""), _interval(event, now), source, message)
+        out.line(1, "\t".join(cells))
 
 
 def _last_seen(event: Obj) -> str:
@@ -132,7 +132,8 @@ def _interval(event: Obj, now: datetime) -> str:
     first = timestamps.human_age(event.get("firstTimestamp") or event.get("eventTime"), now)
     series: Obj = event.get("series") or {}
     if series:
-        return f"{timestamps.human_age(series.get('lastObservedTime'), now)} (x{series.get('count')} over {first})"
+        last = timestamps.human_age(series.get("lastObservedTime"), now)
+        return f"{last} (x{series.get('count')} over {first})"
     count = int(event.get("count") or 0)
     if count > 1:
         return f"{timestamps.human_age(event.get('lastTimestamp'), now)} (x{count} over {first})"
@@ -172,12 +173,6 @@ def pods_status(out: Writer, pods: Sequence[Obj]) -> None:
         f"Pods Status:\t{counts['Running']} Running / {counts['Pending']} Waiting / "
         f"{counts['Succeeded']} Succeeded / {counts['Failed']} Failed",
     )
-
-
-def node_selector(
-    out: Writer, found: Mapping[str, str] | None, *, level: int = 0, title: str = "Node-Selectors"
-) -> None:
-    labels(out, title, found, level=level)
 
 
 def tolerations(out: Writer, found: Sequence[Obj], *, level: int = 0) -> None:
