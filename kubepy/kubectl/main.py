@@ -63,7 +63,7 @@ def _run(command: Command, path: str, arguments: list[str]) -> int:
     try:
         parsed = parse(flags, arguments)
     except UsageError as error:
-        sys.stderr.write(f"error: {error}\nSee 'kubectl {path} --help' for usage.\n")
+        sys.stderr.write(f"Error: {error}\nSee 'kubectl {path} --help' for usage.\n")
         return 1
     if parsed.values.on("help") or command.run is None:
         from kubepy.kubectl import help
@@ -177,14 +177,14 @@ def _without_command(argv: list[str]) -> int:
     try:
         parse(list(GLOBAL), argv)
     except UsageError as error:
-        sys.stderr.write(f"error: {error}\nSee 'kubectl --help' for usage.\n")
+        sys.stderr.write(f"Error: {error}\nSee 'kubectl --help' for usage.\n")
         return 1
     sys.stdout.write(help.overview())
     return 0
 
 
 def _unknown(name: str) -> str:
-    text = f'error: unknown command "{name}" for "kubectl"\n'
+    text = f'Error: unknown command "{name}" for "kubectl"\n'
     near = [
         known for known in sorted(commands.names()) if _distance(name, known) <= 2 or known.startswith(name)
     ]

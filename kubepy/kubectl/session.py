@@ -205,7 +205,8 @@ def _configured(values: Values) -> ClientConfig:
     merged = load_kubeconfig(values)
     context = values.text("context")
     if context and not any(entry.get("name") == context for entry in merged["contexts"]):
-        raise CommandError(f'context "{context}" does not exist')
+        text = f"Error in configuration: context was not found for specified context: {context}"
+        raise CommandError(text, raw=True)
     if not context and not merged.get("current-context"):
         if not values.text("kubeconfig") and not values.text("server"):
             try:

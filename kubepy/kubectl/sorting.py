@@ -15,20 +15,22 @@ from kubepy.machinery.quantity import Quantity
 def table(answer: Obj, path: str) -> Obj:
     """A Table with its rows sorted by a field of their objects."""
     rows = answer.get("rows") or []
-    return answer | {"rows": _sorted(rows, path, lambda row: row.get("object") or {})}
+    return answer | {"rows": _sorted(rows, path, lambda row: row.get("object") or {}, lenient=True)}
 
 
 def objects(items: list[Obj], path: str) -> list[Obj]:
     return _sorted(items, path, lambda item: item)
 
 
-def _sorted(items: list[Any], path: str, object_of: Callable[[Any], Obj]) -> list[Any]:
+def _sorted(
+    items: list[Any], path: str, object_of: Callable[[Any], Obj], *, lenient: bool = False
+) -> list[Any]:
     try:
         parsed = relaxed(path)
         values = [_first(parsed, object_of(item)) for item in items]
     except JSONPathError as error:
         raise CommandError(str(error)) from None
-    if items and all(value is None for value in values):
+    if items and not lenient and all(value is None for value in values):
         raise CommandError(f'couldn\'t find any field with path "{_shown(path)}" in the list of objects')
 
     def by_value(a: int, b: int) -> int:

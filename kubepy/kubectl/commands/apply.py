@@ -153,7 +153,7 @@ async def _patch(session: Session, info: Info, modified: Obj, current: Obj) -> t
             if (errors.is_conflict(error) or errors.is_invalid(error)) and session.values.on("force"):
                 return await _replace(session, info, modified, current), "configured"
             where = f"applying patch:\n{json.compact(patch)}\nto:\n{_describe(info)}\nfor:"
-            raise with_source(error, where, info.source) from None
+            raise with_source(with_source(error, "patching", info.source), where, info.source) from None
     raise AssertionError("the last attempt returns or raises")
 
 

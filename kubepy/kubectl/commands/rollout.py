@@ -222,7 +222,11 @@ async def _each(
         elif verb == "resumed" and not paused:
             failures.append(CommandError(f'{name} "{info.name}" is not paused'))
         elif verb == "restarted" and paused:
-            failures.append(CommandError("can't restart paused deployment (run rollout resume first)"))
+            failures.append(
+                CommandError(
+                    f'{name} "{info.name}" can\'t restart paused deployment (run rollout resume first)'
+                )
+            )
         else:
             try:
                 await _patch(session, info, patch, "application/strategic-merge-patch+json")

@@ -34,11 +34,8 @@ async def run(session: Session, words: list[str]) -> int | None:
         try:
             await _wait(session, info, wanted, done, deleting=deleting, seconds=seconds)
         except waiting.TimedOut:
-            failures.append(
-                CommandError(
-                    f"timed out waiting for the condition on {info.mapping.gvr.resource}/{info.name}"
-                )
-            )
+            what = "timed out waiting for the condition on" if timeout else "condition not met for"
+            failures.append(CommandError(f"{what} {info.mapping.gvr.resource}/{info.name}"))
             continue
         session.print(f"{info.display} condition met")
         session.out.flush()

@@ -51,8 +51,9 @@ async def describe(session: Session, info: Info) -> str:
         out.line(1, "----\t------\t------")
         for condition in status["conditions"]:
             out.line(1, f"{condition['type']} \t{condition['status']}\t{condition.get('reason') or ''}")
-    out.line(0, f"OldReplicaSets:\t{_replica_sets(old)}")
-    out.line(0, f"NewReplicaSet:\t{_replica_sets([new] if new else [])}")
+    if old or new:
+        out.line(0, f"OldReplicaSets:\t{_replica_sets(old)}")
+        out.line(0, f"NewReplicaSet:\t{_replica_sets([new] if new else [])}")
     if found is not None:
         writing.events(out, found, session.clock.now())
     return out.text()
