@@ -11,7 +11,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import orjson
 
 from bench import objects
 from bench.load import Job
-from bench.report import Report
+from bench.report import Report, summary
 from bench.servers import Keys, Server, apiserver, floor, load
 from kubepy.client import Client
 
@@ -56,8 +56,10 @@ class Bench:
     keys: Keys
     kubepy: Server
     bare: Server
+    fixed: Server
     report: Report
     serial: int = 0
+    ceilings: list[float] = field(default_factory=list)
 
     async def load(self, server: Server, path: str, **job: Any) -> dict[str, Any]:
         size = self.size
@@ -161,11 +163,13 @@ async def run(arguments: argparse.Namespace) -> Report:
         async with apiserver(folder, keys) as kubepy:
             report.extra["start_seconds"] = round(kubepy.ready_after, 3)
             files = await _fill(folder, keys, kubepy, size)
-            async with floor("bench.bare", folder, keys, files) as bare:
-                bench = Bench(size, folder, keys, kubepy, bare, report, serial=size.pods)
+            async with (
+                floor("bench.bare", folder, keys, files) as bare,
+                floor("bench.fixed", folder, keys, files) as fixed,
+            ):
+                bench = Bench(size, folder, keys, kubepy, bare, fixed, report, serial=size.pods)
                 await _rounds(bench, wanted)
-            async with floor("bench.fixed", folder, keys, files) as fixed:
-                await _ceiling(bench, fixed)
+                _say_generator(bench)
             report.extra["resident_bytes"] = kubepy.resident
             report.notes.append(
                 f"the API server holds {kubepy.resident / 1e6:.0f} MB at the end; "
@@ -186,6 +190,7 @@ async def _rounds(bench: Bench, wanted: set[str]) -> None:
         for name, work in works:
             if name in wanted:
                 await work()
+        bench.ceilings.append((await bench.load(bench.fixed, "/"))["per_second"])
 
 
 async def _fill(folder: Path, keys: Keys, server: Server, size: Size) -> dict[str, Path]:
@@ -206,17 +211,17 @@ async def _fill(folder: Path, keys: Keys, server: Server, size: Size) -> dict[st
     return files
 
 
-async def _ceiling(bench: Bench, fixed: Server) -> None:
-    """What the load generator can do, said with the figures it took."""
-    figures = await bench.load(fixed, "/")
+def _say_generator(bench: Bench) -> None:
+    """What made the load and how much it can make, beside the figures it took."""
+    ceiling = summary(bench.ceilings)
     bench.report.extra["generator"] = {
         "what": "bench.load: asyncio protocols on uvloop, one process",
         "connections": bench.size.connections,
-        "ceiling_per_second": figures["per_second"],
-        "cpu": figures["cpu"],
+        "ceiling_per_second": ceiling,
     }
     bench.report.notes.append(
         "load generator: bench.load (asyncio protocols on uvloop, its own process), "
         f"{bench.size.connections} keep-alive connections, TLS with a client certificate; its ceiling with "
-        f"a server of fixed bytes: {figures['per_second']:,.0f} requests/s on {os.cpu_count()} CPUs"
+        f"a server of fixed bytes: {ceiling['median']:,.0f} requests/s "
+        f"({ceiling['min']:,.0f}..{ceiling['max']:,.0f}) on {os.cpu_count()} CPUs"
     )
