@@ -24,6 +24,7 @@ from kubepy.cluster.images import build
 from kubepy.cluster.images.oci import ImageLayout
 from kubepy.cluster.paths import Paths, write_file
 from kubepy.cluster.processes import find, read_pidfile, terminate
+from kubepy.cluster.status import machine_status
 from kubepy.cluster.topology import Machine, Topology
 from kubepy.machinery import conditions, meta
 from kubepy.machinery.errors import StatusError
@@ -204,6 +205,8 @@ async def _wait_for_nodes(client: Client, topology: Topology, paths: Paths, cloc
     while True:
         nodes = (await client.list(NODES))["items"]
         ready = {meta.name(node) for node in nodes if conditions.is_true(node, "Ready")}
+        # After a `down` the API server still has the nodes as they were: the processes have the last word.
+        ready &= {status.machine.name for status in machine_status(topology, paths) if status.healthy}
         if wanted <= ready:
             return
         if clock.monotonic() > deadline:

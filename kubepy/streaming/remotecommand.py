@@ -140,8 +140,9 @@ class WebSocketSession:
     async def pump(self) -> None:
         """Sort what arrives until the WebSocket is closed. Raises ChannelError for what is not allowed."""
         try:
-            if self._server and channels.STDOUT in self._channels:
-                # Tells clients that wait for it that the connection stands.
+            if self._server and channels.STDOUT in self._channels and not self._codec.can_close:
+                # Older clients wait for it to know that the connection stands. kubectl, which speaks v5, may
+                # not have its streams ready yet and would warn of an "Unknown stream id 1".
                 await self.send(channels.STDOUT, b"")
             while (message := await self._receive()) is not None:
                 if not message:
