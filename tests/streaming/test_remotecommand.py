@@ -143,8 +143,8 @@ async def test_bridge_ends_when_the_client_goes_away() -> None:
         await ended.wait()
 
 
-async def test_server_greets_and_a_broken_websocket_is_no_half_close() -> None:
-    wire = Wire(websocket_channels.V5, ALL)
+async def test_server_greets_older_clients_and_a_broken_websocket_is_no_half_close() -> None:
+    wire = Wire(websocket_channels.V4, ALL)
     async with anyio.create_task_group() as group:
         group.start_soon(wire.server.pump)
         assert await wire.client._receive() == b"\x01"
@@ -152,6 +152,16 @@ async def test_server_greets_and_a_broken_websocket_is_no_half_close() -> None:
         assert wire.server.session.stdin is not None
         with pytest.raises(StreamReset):
             await wire.server.session.stdin.receive()
+
+
+async def test_v5_clients_get_no_greeting_that_their_streams_are_not_ready_for() -> None:
+    wire = Wire(websocket_channels.V5, ALL)
+    async with anyio.create_task_group() as group:
+        group.start_soon(wire.server.pump)
+        assert wire.server.session.stdout is not None
+        await wire.server.session.stdout.send(b"first")
+        assert await wire.client._receive() == b"\x01first"
+        await wire.client.session.aclose()
 
 
 def test_channel_codecs() -> None:
