@@ -13,6 +13,7 @@ from kubepy.util.clock import Clock
 ALLOWED_FOR = 300.0
 DENIED_FOR = 30.0
 TOKEN_FOR = 120.0
+REMEMBERED = 1000  # answers; anybody may send any number of tokens
 MASTERS = "system:masters"
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 FINE_GRAINED = {
@@ -77,6 +78,8 @@ class NodeAuth:
             groups = tuple(user.get("groups") or ())
             extra = user.get("extra") or {}
             caller = Caller(user.get("username") or "", groups, user.get("uid") or "", extra)
+        if len(self._tokens) >= REMEMBERED:
+            self._tokens.clear()
         self._tokens[token] = (self._clock.monotonic() + TOKEN_FOR, caller)
         return caller
 
@@ -116,6 +119,8 @@ class NodeAuth:
         answer = await self._client.create(r.SUBJECT_ACCESS_REVIEWS, review)
         allowed = bool((answer.get("status") or {}).get("allowed"))
         lasts = ALLOWED_FOR if allowed else DENIED_FOR
+        if len(self._decisions) >= REMEMBERED:
+            self._decisions.clear()
         self._decisions[key] = (self._clock.monotonic() + lasts, allowed)
         return allowed
 
