@@ -97,7 +97,9 @@ def test_every_name_in_the_table_is_a_field_of_the_schema() -> None:
     store = schemas.store()
     for message, fields in MESSAGES.items():
         if message not in store:
-            assert any(message.endswith(f".{f.name}") for m in MESSAGES.values() for f in m.values() if f.inline)
+            assert any(
+                message.endswith(f".{f.name}") for m in MESSAGES.values() for f in m.values() if f.inline
+            )
             continue
         known = set(store.definition(message).properties)
         assert {f.name for f in fields.values() if not f.inline} <= known, message
