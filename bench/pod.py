@@ -52,7 +52,7 @@ async def run(arguments: argparse.Namespace) -> Report:
             await _ready(client, runtime)
             for number in range(rounds + 1):
                 ours = await _pod(client, f"bench-{number}")
-                first, second = await _raw(runtime)
+                first, second = await _raw(runtime, Path(name) / "logs")
                 if not number:
                     continue  # the first ones also load what is on the disk
                 started.kubepy.append(ours)
@@ -97,12 +97,12 @@ async def _pod(client: Client, name: str) -> float:
     return seconds
 
 
-async def _raw(runtime: RemoteRuntime) -> tuple[float, float]:
+async def _raw(runtime: RemoteRuntime, logs: Path) -> tuple[float, float]:
     """Seconds of RunPodSandbox, and of CreateContainer with StartContainer."""
     uid = str(uuid.uuid4())
     config = m.PodSandboxConfig(
         metadata=m.PodSandboxMetadata(name=f"raw-{uid[:8]}", namespace="bench", uid=uid),
-        log_directory=f"/tmp/kubepy-bench-logs/{uid}",
+        log_directory=str(logs / uid),
         linux=m.LinuxPodSandboxConfig(),
     )
     container = m.ContainerConfig(
