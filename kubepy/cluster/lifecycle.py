@@ -17,7 +17,7 @@ from anyio import to_thread
 
 from kubepy.api.resources import NODES
 from kubepy.client import Client, ClientConfig, ConnectionFailed
-from kubepy.cluster import cgroups, containerd, mounts, network, preflight, supervisor
+from kubepy.cluster import cgroups, containerd, kubectl_command, mounts, network, preflight, supervisor
 from kubepy.cluster.addons.apply import apply as apply_addons
 from kubepy.cluster.configuration import CONTROL_PLANE, Configuration, read_topology
 from kubepy.cluster.images import build
@@ -63,6 +63,7 @@ async def up(topology: Topology, paths: Paths, clock: Clock, report: Report) -> 
             await to_thread.run_sync(network.ensure_network, topology, _host_state(paths))
         async with _stage(report, "keys and configuration"):
             await to_thread.run_sync(configuration.write)
+            kubectl_command.ensure(paths)
         async with _stage(report, "machines"):
             await _start_machines(configuration, clock)
         async with _stage(report, "API server"):
@@ -90,6 +91,7 @@ async def down(paths: Paths, clock: Clock, report: Report, *, purge: bool = Fals
             await _stop_machines(topology, paths, clock)
         async with _stage(report, "mounts and devices"):
             await to_thread.run_sync(_remove_machines, topology, paths)
+            kubectl_command.remove(paths)
         if purge:
             async with _stage(report, "keys, configuration and data"):
                 await to_thread.run_sync(_remove_folders, [paths.etc, paths.var, paths.log])

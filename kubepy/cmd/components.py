@@ -45,7 +45,25 @@ def run_with_config(
     async def main() -> None:
         await run(settings, clock, _say_ready)
 
-    return run_component(main, use_uvloop=use_uvloop)
+    try:
+        return run_component(main, use_uvloop=use_uvloop)
+    except Exception as error:
+        reason = told(error)
+        if reason is None:
+            raise
+        print(f"kubepy {name}: {reason}", file=sys.stderr)
+        return 1
+
+
+def told(error: BaseException) -> str | None:
+    """The sentence of an error that is no bug: the system's (a port in use), or one of our own kinds.
+
+    Task groups wrap what happened in exception groups, once per level.
+    """
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    own = type(error).__module__.startswith("kubepy.")
+    return str(error) if isinstance(error, OSError) or own else None
 
 
 def _say_ready() -> None:
