@@ -12,6 +12,7 @@ import tty
 from collections.abc import AsyncIterator, Iterator
 
 import anyio
+import anyio.lowlevel
 
 CHUNK = 32768
 
@@ -36,8 +37,13 @@ async def input_pieces() -> AsyncIterator[bytes]:
     """What is typed or piped in, until its end."""
     descriptor = sys.stdin.fileno()
     while True:
-        # A thread that may be left behind: nobody can end a read of a terminal.
-        piece = await anyio.to_thread.run_sync(os.read, descriptor, CHUNK, abandon_on_cancel=True)
+        try:
+            # Not a read in a thread: nobody can end that, and it would keep the program from ending.
+            await anyio.wait_readable(descriptor)
+        except PermissionError:
+            # A regular file cannot be waited for, and need not be.
+            await anyio.lowlevel.checkpoint()
+        piece = os.read(descriptor, CHUNK)
         if not piece:
             return
         yield piece

@@ -149,8 +149,14 @@ def _pods(out: Writer, session: Session, node: Obj, pods: list[Obj]) -> None:
             for total in totals
         ]
         out.line(1, f"{resource}\t{texts[0]}\t{texts[1]}")
-    others = [r for r in allocatable if r.startswith("hugepages-") or "/" in r]
-    for resource in sorted(others):
+    for resource in sorted(r for r in allocatable if r.startswith("hugepages-")):
+        requested, limited = (total.get(resource, zero) for total in totals)
+        out.line(
+            1,
+            f"{resource}\t{requested} ({_percent(resource, requested, allocatable)}%)\t"
+            f"{limited} ({_percent(resource, limited, allocatable)}%)",
+        )
+    for resource in sorted(r for r in allocatable if "/" in r):
         out.line(1, f"{resource}\t{totals[0].get(resource, zero)}\t{totals[1].get(resource, zero)}")
 
 
