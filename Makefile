@@ -9,6 +9,7 @@ WORKERS ?= 3
 DEBIAN := containerd runc containernetworking-plugins iptables nftables conntrack busybox-static \
 	iproute2 util-linux procps ethtool kmod ca-certificates \
 	python3 python3-venv python3-dev gcc libc6-dev
+TEST_DEBIAN := systemd curl bsdutils
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 
 .PHONY: help up down status install packages test lint types unit integration bench clean
@@ -31,7 +32,7 @@ install: packages $(VENV)/.installed
 # Only what is missing is installed, so a second run asks no package index.
 packages:
 ifeq ($(ROOT),yes)
-	@missing="$$(for p in $(DEBIAN); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
+	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
 	if [ -n "$$missing" ]; then \
 		echo "installing $$missing"; \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
