@@ -13,6 +13,7 @@ from kubepy.api.resources import Resource
 from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.cacher.entry import Entry, Transform
 from kubepy.apiserver.registry.store import Store
+from kubepy.apiserver.requests import Context
 from kubepy.machinery import tables
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
@@ -38,6 +39,13 @@ class Served:
     def _converted(self) -> Transform | None:
         convert = self.convert
         return None if convert is None else lambda entry: orjson.dumps(convert(entry.obj))
+
+    def namespace(self, context: Context) -> str:
+        """The namespace of the request's object: "" for a cluster-scoped kind.
+
+        The path of a namespace itself (/api/v1/namespaces/x) also names "x" as the namespace, for RBAC.
+        """
+        return context.info.namespace if self.resource.namespaced else ""
 
     def view(self, obj: Obj) -> Obj:
         """A stored object as this version shows it."""

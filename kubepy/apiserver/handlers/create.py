@@ -18,6 +18,6 @@ async def create(context: Context, served: Served, body: bytes) -> web.StreamRes
     dry = dry_run(context.query.all("dryRun"), "CreateOptions")
     obj = decode.read(context, served, body)
     decode.check_namespace(context, served, obj)
-    namespace = context.info.namespace if served.resource.namespaced else ""
+    namespace = served.namespace(context)
     written = await served.store.create(context, namespace, obj, dry_run=dry)
     return await responses.send_written(context, served, written.data, namespace, code=201)

@@ -82,7 +82,7 @@ def settle(context: Context, served: Served, obj: Obj) -> Obj:
 def check_namespace(context: Context, served: Served, obj: Obj) -> None:
     """The namespace of the body must be the path's. Raises 400."""
     namespace = obj["metadata"].get("namespace") or ""
-    wanted = context.info.namespace if served.resource.namespaced else ""
+    wanted = served.namespace(context)
     if namespace and namespace != wanted:
         raise errors.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"

@@ -28,7 +28,7 @@ def _options(context: Context, body: bytes) -> DeleteOptions:
 async def delete(context: Context, served: Served, body: bytes) -> web.StreamResponse:
     """Delete, or begin to: 200 with a Status or the object, 202 when dependents go first."""
     options = _options(context, body)
-    namespace = context.info.namespace if served.resource.namespaced else ""
+    namespace = served.namespace(context)
     written = await served.store.delete(context, namespace, context.info.name, options)
     if written.deleted and not served.store.strategy.returns_deleted:
         return await responses.send_object(context, _success(served, written))

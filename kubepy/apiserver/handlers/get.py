@@ -11,5 +11,5 @@ from kubepy.apiserver.served import Served
 
 async def get(context: Context, served: Served) -> web.StreamResponse:
     """The object as of now; its bytes go out as they are in the cache."""
-    entry = await served.store.get(context.info.namespace, context.info.name)
+    entry = await served.store.get(served.namespace(context), context.info.name)
     return await responses.send_entry(context, served, entry)

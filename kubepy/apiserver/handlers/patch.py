@@ -35,7 +35,7 @@ async def patch(context: Context, served: Served, body: bytes) -> web.StreamResp
     async def change(old: Obj) -> Obj:
         return decode.settle(context, served, patched(apply, served.view(old), served, context))
 
-    namespace = context.info.namespace if served.resource.namespaced else ""
+    namespace = served.namespace(context)
     written = await served.store.update(
         context, namespace, context.info.name, change, subresource=context.info.subresource, dry_run=dry
     )

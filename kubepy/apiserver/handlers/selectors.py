@@ -16,7 +16,7 @@ def read(context: Context, served: Served) -> ObjectSelector:
     name = context.info.name if context.info.verb in ("watch", "list") and not field_text else ""
     if name:  # the old path /watch/pods/NAME
         field_text = f"metadata.name={name}"
-    namespace = context.info.namespace if served.resource.namespaced else ""
+    namespace = served.namespace(context)
     if not label_text and not field_text:
         return ObjectSelector(namespace)
     try:

@@ -28,7 +28,7 @@ async def update(context: Context, served: Served, body: bytes) -> web.StreamRes
             raise errors.not_found(served.resource.gr, context.info.name)
         return deep_copy(obj)
 
-    namespace = context.info.namespace if served.resource.namespaced else ""
+    namespace = served.namespace(context)
     written = await served.store.update(
         context,
         namespace,
