@@ -1,4 +1,4 @@
-"""YAML as kubectl writes it: sorted keys, lists not indented, no folded lines, strings quoted as Go does."""
+"""YAML as kubectl writes it: sorted keys, lists not indented, lines folded and strings quoted as Go does."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ _TIMESTAMP = re.compile(
     r"([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?( ?(Z|[-+][0-9]{1,2}(:[0-9]{2})?))?)?$"
 )
 
+LINE_WIDTH = 80  # where Go's emitter, and ours, folds plain and double-quoted text
+
 
 def render(value: Any) -> str:
     """The document, ended by a newline."""
@@ -37,7 +39,7 @@ def render(value: Any) -> str:
         Dumper=_Dumper,
         default_flow_style=False,
         sort_keys=False,
-        width=1 << 30,
+        width=LINE_WIDTH,
         allow_unicode=True,
         indent=2,
     )
