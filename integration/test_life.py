@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from integration.harness import Cluster, until
+import kubepy
+from integration.harness import Cluster, Namespace, until
 
 
 def test_status_and_logs_tell_what_runs(cluster: Cluster) -> None:
@@ -50,6 +51,21 @@ def test_up_again_on_a_half_dead_cluster_repairs_it(cluster: Cluster) -> None:
     repaired = cluster.kubepy("up", "--name", "itest", "--subnet", "10.243.0.0/24", "--workers", "3")
     assert repaired.returncode == 0, repaired.stderr
     until(lambda: cluster.kubepy("status").returncode == 0, "all is well", 30, 1)
+
+
+def test_up_after_the_program_changed_restarts_processes_but_no_container(
+    cluster: Cluster, namespace: Namespace
+) -> None:
+    namespace.ok("run", "p", "--image=busybox", "--", "sleep", "3600")
+    namespace.ok("wait", "--for=condition=Ready", "pod/p", "--timeout=60s")
+    (container,) = namespace.json("get", "pod", "p")["status"]["containerStatuses"]
+    before = {node: cluster.component(node, "kubelet") for node in cluster.nodes}
+    (Path(kubepy.__file__).parent / "py.typed").touch()
+    done = cluster.kubepy("up", "--name", "itest", "--subnet", "10.243.0.0/24", "--workers", "3")
+    assert done.returncode == 0, done.stderr
+    assert all(cluster.component(node, "kubelet") != pid for node, pid in before.items())
+    (after,) = namespace.json("get", "pod", "p")["status"]["containerStatuses"]
+    assert (after["containerID"], after["restartCount"]) == (container["containerID"], 0)
 
 
 def test_images_are_listed_and_loaded(cluster: Cluster) -> None:

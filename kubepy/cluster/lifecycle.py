@@ -136,16 +136,17 @@ def _host_state(paths: Paths) -> Path:
 
 
 async def _start_machines(configuration: Configuration, clock: Clock) -> None:
-    """Start the supervisors that do not run, and those whose configuration has changed since."""
+    """Start the supervisors that do not run, and those whose configuration or program has changed since."""
+    program = await to_thread.run_sync(build.fingerprint)
     async with anyio.create_task_group() as group:
         for machine in configuration.topology.machines:
-            group.start_soon(_start_machine, configuration, machine, clock)
+            wanted = f"{configuration.digest(machine)} {program}"
+            group.start_soon(_start_machine, configuration, machine, wanted, clock)
 
 
-async def _start_machine(configuration: Configuration, machine: Machine, clock: Clock) -> None:
+async def _start_machine(configuration: Configuration, machine: Machine, wanted: str, clock: Clock) -> None:
     paths = configuration.paths
     run = paths.machine_run(machine.name)
-    wanted = configuration.digest(machine)
     digest = run / "configuration.digest"
     running = read_pidfile(run / "supervisor.pid")
     if running is not None and digest.is_file() and digest.read_text() == wanted:
