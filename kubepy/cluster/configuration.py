@@ -71,7 +71,7 @@ class Configuration:
         apiserver = APIServerConfig(
             advertise_address=machine.address,
             secure_port=topology.secure_port,
-            storage=f"sqlite://{self.paths.var / 'apiserver/state.db'}",
+            storage=f"sqlite://{self.paths.database}",
             tls_cert_file=serving.certificate,
             tls_private_key_file=serving.key,
             client_ca_file=pki.ca.certificate,

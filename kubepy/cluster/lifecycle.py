@@ -56,6 +56,7 @@ async def up(topology: Topology, paths: Paths, clock: Clock, report: Report) -> 
     preflight.check_kernel()
     with _locked(paths):
         _refuse_other_shape(topology, paths)
+        refuse_half_removed(paths)
         configuration = Configuration(topology, paths, clock.now())
         async with _stage(report, "images"):
             await to_thread.run_sync(build.ensure, paths.images)
@@ -83,8 +84,11 @@ async def down(paths: Paths, clock: Clock, report: Report, *, purge: bool = Fals
     preflight.require_root("kubepy down")
     topology = read_topology(paths)
     if topology is None:
-        if purge:
-            _remove_folders([paths.etc, paths.var, paths.run, paths.log])
+        if not purge:
+            raise ClusterError(
+                f"no cluster is laid out below {paths.etc} (kubepy down --purge removes leftovers)"
+            )
+        _remove_folders([paths.etc, paths.var, paths.run, paths.log])
         return
     with _locked(paths):
         async with _stage(report, "processes"):
@@ -129,6 +133,17 @@ def _refuse_other_shape(topology: Topology, paths: Paths) -> None:
         f"a cluster of another shape is laid out below {paths.etc} (see {paths.topology}): "
         "give the same options, or kubepy down --purge first"
     )
+
+
+def refuse_half_removed(paths: Paths) -> None:
+    """New keys for old data would lock everybody out: that is for a person to decide. Raises ClusterError."""
+    ca_key, ca_certificate = paths.pki / "ca.key", paths.pki / "ca.crt"
+    data = [path for path in (paths.database, ca_certificate) if path.exists()]
+    if data and not ca_key.exists():
+        raise ClusterError(
+            f"half of a cluster is here: {data[0]} exists, its key {ca_key} does not; nothing was changed. "
+            "Put the key back, or kubepy down --purge to begin anew"
+        )
 
 
 def _host_state(paths: Paths) -> Path:

@@ -54,6 +54,11 @@ class Paths:
         return self.etc / "cluster.yaml"
 
     @property
+    def database(self) -> Path:
+        """The API server's SQLite file."""
+        return self.var / "apiserver/state.db"
+
+    @property
     def lock(self) -> Path:
         return self.run / "lock"
 
