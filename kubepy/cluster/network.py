@@ -17,7 +17,7 @@ from pyroute2 import IPRoute, NetNS, netns
 from pyroute2.netlink.exceptions import NetlinkError
 
 from kubepy.cluster.paths import write_file
-from kubepy.cluster.topology import Machine, Topology
+from kubepy.cluster.topology import BRIDGE_PREFIX, DEFAULT_BRIDGE, Machine, Topology
 
 NETNS_DIRECTORY = Path("/run/netns")
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
@@ -57,7 +57,9 @@ def remove_network(topology: Topology, state: Path) -> None:
                 host.link("del", index=index)
     _nft(f"table ip {_table(topology)}\ndelete table ip {_table(topology)}\n")
     if state.is_file():
-        IP_FORWARD.write_text(json.loads(state.read_text())["ip_forward"])
+        # Another cluster that came up since needs the host to go on forwarding.
+        if not any(_is_bridge_of_ours(p.name) for p in Path("/sys/class/net").iterdir()):
+            IP_FORWARD.write_text(json.loads(state.read_text())["ip_forward"])
         state.unlink()
 
 
@@ -139,6 +141,10 @@ def _ensure_forwarding(state: Path) -> None:
     if not state.is_file():
         write_file(state, json.dumps({"ip_forward": before}))
     IP_FORWARD.write_text("1")
+
+
+def _is_bridge_of_ours(device: str) -> bool:
+    return device == DEFAULT_BRIDGE or device.startswith(BRIDGE_PREFIX)
 
 
 def _table(topology: Topology) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 MASTER = "m-k8s"
 DEFAULT_NAME = "kubepy"
+DEFAULT_BRIDGE = "kubepy0"
+BRIDGE_PREFIX = "kp-"
 DEVICE_NAME_MAX = 15  # IFNAMSIZ - 1
 
 
@@ -82,7 +84,7 @@ class Topology:
 
     @property
     def bridge(self) -> str:
-        return "kubepy0" if self.name == DEFAULT_NAME else f"kp-{self.name}"
+        return DEFAULT_BRIDGE if self.name == DEFAULT_NAME else f"{BRIDGE_PREFIX}{self.name}"
 
     def netns(self, machine: Machine) -> str:
         """The machine's network namespace; other clusters than the default one prefix their name."""
