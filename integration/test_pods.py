@@ -258,10 +258,10 @@ metadata: {name: prepared}
 spec:
   terminationGracePeriodSeconds: 0
   initContainers:
-  - {name: first, image: busybox, command: [sh, -c, "echo one > /work/file"], volumeMounts: [{name: w, mountPath: /work}]}
-  - {name: second, image: busybox, command: [sh, -c, "echo two >> /work/file"], volumeMounts: [{name: w, mountPath: /work}]}
+  - {name: first, image: busybox, command: [sh, -c, "echo one > /shared/file"], volumeMounts: [{name: w, mountPath: /shared}]}
+  - {name: second, image: busybox, command: [sh, -c, "echo two >> /shared/file"], volumeMounts: [{name: w, mountPath: /shared}]}
   containers:
-  - {name: c, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: w, mountPath: /work}]}
+  - {name: c, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: w, mountPath: /shared}]}
   volumes: [{name: w, emptyDir: {}}]
 """
 
@@ -269,4 +269,4 @@ spec:
 def test_init_containers_run_in_order_before_the_others(namespace: Namespace) -> None:
     namespace.apply(INIT)
     namespace.ok("wait", "--for=condition=Ready", "pod/prepared", "--timeout=60s")
-    assert namespace.sh("prepared", "cat /work/file").split() == ["one", "two"]
+    assert namespace.sh("prepared", "cat /shared/file").split() == ["one", "two"]
