@@ -39,6 +39,12 @@ def remove(cgroup: str) -> None:
             child.rmdir()
 
 
+def remove_if_empty(cgroup: str) -> None:
+    """Remove ``cgroup`` unless other clusters still have theirs below it."""
+    if not any(child.is_dir() for directory in directories(cgroup) for child in directory.iterdir()):
+        remove(cgroup)
+
+
 def _deepest_first(directory: Path) -> Iterator[Path]:
     children = [d for d in directory.rglob("*") if d.is_dir()]
     yield from sorted(children, key=lambda d: len(d.parts), reverse=True)

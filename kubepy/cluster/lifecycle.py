@@ -25,7 +25,7 @@ from kubepy.cluster.images.oci import ImageLayout
 from kubepy.cluster.paths import Paths, write_file
 from kubepy.cluster.processes import find, read_pidfile, terminate
 from kubepy.cluster.status import machine_status
-from kubepy.cluster.topology import Machine, Topology
+from kubepy.cluster.topology import CGROUPS, Machine, Topology
 from kubepy.machinery import conditions, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.util.clock import Clock, fail_after
@@ -259,7 +259,8 @@ def _remove_machines(topology: Topology, paths: Paths) -> None:
             _remove_folders([folder])
         _remove_folders([containerd.cni_directory(paths, machine.name)])
         cgroups.remove(topology.cgroup(machine))
-    cgroups.remove(f"/kubepy/{topology.name}")
+    cgroups.remove(topology.cgroup_root)
+    cgroups.remove_if_empty(CGROUPS)
     network.remove_network(topology, _host_state(paths))
     _forget_cni_results(paths)
 

@@ -9,6 +9,7 @@ MASTER = "m-k8s"
 DEFAULT_NAME = "kubepy"
 DEFAULT_BRIDGE = "kubepy0"
 BRIDGE_PREFIX = "kp-"
+CGROUPS = "/kubepy"
 DEVICE_NAME_MAX = 15  # IFNAMSIZ - 1
 
 
@@ -97,4 +98,9 @@ class Topology:
 
     def cgroup(self, machine: Machine) -> str:
         """The cgroup below which the machine's pods live."""
-        return f"/kubepy/{self.name}/{machine.name}"
+        return f"{self.cgroup_root}/{machine.name}"
+
+    @property
+    def cgroup_root(self) -> str:
+        """The cgroup of the whole cluster."""
+        return f"{CGROUPS}/{self.name}"
