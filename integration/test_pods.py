@@ -58,7 +58,10 @@ def test_terminating_pod_shows_it_and_keeps_its_grace(namespace: Namespace) -> N
 
 
 def test_logs_with_tail_and_previous(namespace: Namespace) -> None:
-    namespace.apply(pod("talker", "for i in 1 2 3 4 5; do echo line $i; done; echo oops >&2; exit 1"))
+    """stdout and stderr are two pipes: without the pause either could be logged first."""
+    namespace.apply(
+        pod("talker", "for i in 1 2 3 4 5; do echo line $i; done; sleep 0.5; echo oops >&2; exit 1")
+    )
     until(
         lambda: namespace.pods()[0]["status"].get("containerStatuses", [{}])[0].get("restartCount", 0) >= 1,
         "a restart",
