@@ -97,7 +97,6 @@ class Configuration:
             ),
             cluster_cidr=topology.pod_cidr,
             root_ca_file=pki.ca.certificate,
-            service_account_private_key_file=sa_key,
         )
         write_file(etc / "apiserver.yaml", config.dump(apiserver))
         write_file(etc / "scheduler.yaml", config.dump(scheduler))

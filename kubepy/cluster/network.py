@@ -63,14 +63,6 @@ def remove_network(topology: Topology, state: Path) -> None:
         state.unlink()
 
 
-def leftovers(topology: Topology) -> list[str]:
-    """Names of devices and namespaces of this cluster that still exist."""
-    wanted = {topology.netns(m) for m in topology.machines}
-    found = [f"namespace {p.name}" for p in NETNS_DIRECTORY.glob("*") if p.name in wanted]
-    devices = {topology.bridge, *(topology.port_device(m) for m in topology.machines)}
-    return found + [f"device {p.name}" for p in Path("/sys/class/net").iterdir() if p.name in devices]
-
-
 def _ensure_bridge(host: Any, topology: Topology) -> int:
     found = host.link_lookup(ifname=topology.bridge)
     if not found:

@@ -18,7 +18,6 @@ class ControllerManagerConfig:
     node_cidr_mask_size: int = 24
     allocate_node_cidrs: bool = True
     root_ca_file: Path | None = None
-    service_account_private_key_file: Path | None = None
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 40.0
     leader_elect: bool = True

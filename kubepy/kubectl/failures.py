@@ -43,15 +43,6 @@ def unique(errors: Sequence[Exception]) -> list[Exception]:
     return list({message_of(error): error for error in reversed(errors)}.values())[::-1]
 
 
-def raise_all(errors: Sequence[Exception]) -> None:
-    """Raise the one or the several; nothing for none."""
-    distinct = unique(errors)
-    if len(distinct) == 1:
-        raise distinct[0]
-    if distinct:
-        raise Failures(distinct)
-
-
 def text_of(error: Exception) -> str:
     """What kubectl writes to stderr for a failure, without the final newline."""
     match error:

@@ -43,7 +43,6 @@ class KubeletConfig:
     node_labels: dict[str, str] = field(default_factory=dict)
     register_with_taints: list[Taint] = field(default_factory=list)
     max_pods: int = 110
-    pod_manifest_path: Path | None = None
     node_status_update_frequency: float = 10.0
     node_lease_duration: int = 40
     log_level: str = "info"

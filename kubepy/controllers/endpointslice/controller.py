@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from kubepy.api.resources import ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES
 from kubepy.controllers.context import Context
 from kubepy.controllers.endpointslice import core
+from kubepy.controllers.endpointslice.overlay import WriteOverlay
 from kubepy.controllers.ensure import ensure
-from kubepy.controllers.overlay import WriteOverlay
 from kubepy.machinery import errors, labels, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVK

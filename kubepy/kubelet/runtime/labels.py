@@ -20,8 +20,6 @@ TERMINATION_MESSAGE_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 PRE_STOP = "io.kubernetes.container.preStopHandler"
 GRACE_PERIOD = "io.kubernetes.pod.terminationGracePeriod"
 CONFIG_SOURCE = "kubernetes.io/config.source"
-CONFIG_MIRROR = "kubernetes.io/config.mirror"
-CONFIG_HASH = "kubernetes.io/config.hash"
 
 
 def pod_labels(pod: Obj) -> dict[str, str]:

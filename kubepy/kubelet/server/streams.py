@@ -20,8 +20,6 @@ from kubepy.streaming import (
 from kubepy.streaming import websocket_channels as channels
 from kubepy.streaming.byte_stream import MessageByteStream
 
-CREATE_TIMEOUT = 30.0
-
 OpenUrl = Callable[[], Awaitable[str]]
 
 

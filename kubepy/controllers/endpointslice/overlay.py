@@ -1,4 +1,4 @@
-"""What a controller wrote itself, laid over a cache that may not show it yet (client-go's MutationCache)."""
+"""Slices that this controller wrote itself, over a cache that may lag (client-go's MutationCache)."""
 
 from __future__ import annotations
 
