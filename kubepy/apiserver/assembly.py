@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from anyio.abc import TaskGroup
 
 from kubepy.api import resources as r
+from kubepy.api.scheme import SCHEME
 from kubepy.apiserver import bootstrap
 from kubepy.apiserver.admission import plugins
 from kubepy.apiserver.authentication import jwt
@@ -22,7 +23,6 @@ from kubepy.apiserver.authorization.rbac import RBAC
 from kubepy.apiserver.bootstrap import policy
 from kubepy.apiserver.bootstrap.objects import context
 from kubepy.apiserver.cacher import Entry, ResourceCache, keys
-from kubepy.apiserver.dispatch import Handler
 from kubepy.apiserver.handlers import connect, pods, proxy, reviews, scale, token
 from kubepy.apiserver.openapi import OpenAPI
 from kubepy.apiserver.registry import conversion
@@ -32,7 +32,7 @@ from kubepy.apiserver.registry.pods import PodStrategy
 from kubepy.apiserver.registry.services import Reservations, ServiceStrategy
 from kubepy.apiserver.registry.store import Change, Store
 from kubepy.apiserver.registry.strategy import Strategy
-from kubepy.apiserver.served import Served, ServedResources
+from kubepy.apiserver.served import Handler, Served, ServedResources
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import make_key
@@ -59,7 +59,6 @@ class Parts:
     authorizer: Authorizer
     service_account_tokens: ServiceAccountTokens
     openapi: OpenAPI
-    handlers: dict[tuple[str, str, str], Handler]
     rbac: RBAC
     node: NodeAuthorizer
     services: ServiceStrategy
@@ -121,11 +120,16 @@ def build(server: APIServer) -> Parts:
     }
     for resource in r.RESOURCES:
         # Kinds with two names share the store of the one they rest under.
-        stored = r.BY_GVR[resource.storage_gvr]
-        strategy = strategies.setdefault(stored.gvr, Strategy(stored.gvr))
+        stored = SCHEME.kind(resource.storage_gvr)
+        strategy = strategies.setdefault(resource.storage_gvr, Strategy(resource.storage_gvr))
         store = Store(stored, strategy, server.backend, server.cacher, admission, clock)
         convert, revert = _CONVERSIONS.get(resource.gvr, (None, None))
-        served.add(Served(resource, store, clock, convert, revert))
+        kind = SCHEME.kind(resource.gvr)
+        served.add(Served(kind, store, clock, convert, revert))
+    for (group, plural, subresource), handler in _handlers(server).items():
+        for each in served:
+            if (each.resource.gvk.group, each.resource.plural) == (group, plural):
+                each.handlers[subresource] = handler
     tokens = ServiceAccountTokens(
         lookup,
         clock,
@@ -146,7 +150,6 @@ def build(server: APIServer) -> Parts:
         authorizer=Authorizer(rbac, node),
         service_account_tokens=tokens,
         openapi=OpenAPI(lambda: [s.resource for s in served]),
-        handlers=_handlers(server),
         rbac=rbac,
         node=node,
         services=services,

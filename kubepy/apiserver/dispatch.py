@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -32,9 +31,6 @@ _log = get_logger(__name__)
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _CONNECTING = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _GENERIC = frozenset({"", "status", "approval", "finalize", "ephemeralcontainers", "resize"})
-
-Handler = Callable[[web.BaseRequest, Context, Served, bytes], Awaitable[web.StreamResponse]]
-"""A subresource or a resource that is not stored; gets the body already read."""
 
 
 class Dispatcher:
@@ -110,7 +106,7 @@ class Dispatcher:
         if served is None:
             raise errors.path_not_found()
         self._check_scope(info, served)
-        handler = server.handlers.get((info.group, info.resource, info.subresource))
+        handler = served.handlers.get(info.subresource)
         if handler is None and info.subresource not in _GENERIC:
             raise errors.path_not_found()
         self._check_verb(info, served)

@@ -18,7 +18,7 @@ _VERBS = {
     "HEAD": "get",
 }
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
-_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_MAX_MANAGER = 128
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
@@ -92,6 +92,15 @@ class Context:
     user: User
     headers: Mapping[str, str]
     warnings: list[str]
+
+    @property
+    def manager(self) -> str:
+        """Who owns the fields that the request writes: fieldManager, or what the user agent begins with."""
+        named = self.query.get("fieldManager")
+        if named:
+            return named
+        agent = self.headers.get("User-Agent", "").partition("/")[0]
+        return "".join(filter(str.isprintable, agent))[:_MAX_MANAGER]
 
     def warn(self, message: str) -> None:
         """Send the client a Warning header with its answer; each text once."""

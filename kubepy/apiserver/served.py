@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import orjson
+from aiohttp import web
 
+from kubepy.api.kind import Kind
 from kubepy.api.resources import Resource
-from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.cacher.entry import Entry, Transform
 from kubepy.apiserver.registry.store import Store
 from kubepy.apiserver.requests import Context
@@ -23,17 +24,32 @@ PARTIAL = "PartialObjectMetadata"
 PARTIAL_LIST = "PartialObjectMetadataList"
 TABLE = "Table"
 
+Handler = Callable[[web.BaseRequest, Context, "Served", bytes], Awaitable[web.StreamResponse]]
+"""A subresource or a resource that is not stored; gets the body already read."""
+
 
 @dataclass
 class Served:
-    """One resource as clients see it. `convert` makes the served version of a stored object."""
+    """One resource as clients see it.
 
-    resource: Resource
+    `convert` makes the served version of a stored object, `revert` the other way round. Where that takes I/O
+    (a conversion webhook), `prepare` must have seen the entries before they are shown. `handlers` are those
+    of subresources ("" for a resource that is not stored) that go a way of their own.
+    """
+
+    kind: Kind
     store: Store
     clock: Clock
     convert: Callable[[Obj], Obj] | None = None
     revert: Callable[[Obj], Obj] | None = None
+    prepare: Callable[[list[Entry]], Awaitable[None]] | None = None
+    handlers: dict[str, Handler] = field(default_factory=dict)
     _transforms: dict[tuple[str, str, str], Transform] = field(default_factory=dict)
+
+    @property
+    def resource(self) -> Resource:
+        """What discovery shows."""
+        return self.kind.resource
 
     @cached_property
     def _converted(self) -> Transform | None:
@@ -77,12 +93,12 @@ class Served:
 
     def table(self, entries: list[Entry], include: str, version: str = "v1", **list_metadata: Any) -> Obj:
         """The objects as kubectl get prints them."""
-        gvr, now = self.resource.gvr, self.clock.now()
+        now = self.clock.now()
         rows = []
         for entry in entries:
             obj = self.view(entry.obj)
-            rows.append(tables.row(SCHEME.rows(gvr, obj, now), obj, include))
-        table = tables.table(SCHEME.columns(gvr), rows, **list_metadata)
+            rows.append(tables.row(self.kind.row(obj, now), obj, include))
+        table = tables.table(self.kind.columns, rows, **list_metadata)
         table["apiVersion"] = f"meta.k8s.io/{version}"
         return table
 
@@ -92,10 +108,25 @@ class ServedResources:
 
     def __init__(self) -> None:
         self._by_gvr: dict[GVR, Served] = {}
+        self._listeners: list[Callable[[], None]] = []
 
     def add(self, served: Served) -> None:
-        """Serve one more resource."""
+        """Serve one more resource, or another definition of one."""
         self._by_gvr[served.resource.gvr] = served
+        self._changed()
+
+    def remove(self, gvr: GVR) -> None:
+        """Serve a resource no longer."""
+        if self._by_gvr.pop(gvr, None) is not None:
+            self._changed()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when resources have come or gone."""
+        self._listeners.append(listener)
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         """The resource at a path."""

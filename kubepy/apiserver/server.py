@@ -19,10 +19,11 @@ from kubepy.apiserver.cacher.entry import FieldValues
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.connection import Server, tls_context
 from kubepy.apiserver.discovery import Discovery
-from kubepy.apiserver.dispatch import Dispatcher, Handler
+from kubepy.apiserver.dispatch import Dispatcher
 from kubepy.apiserver.handlers.watch import WatchStreams
 from kubepy.apiserver.metrics import Metrics
 from kubepy.apiserver.paths import Paths
+from kubepy.machinery.meta import Obj
 from kubepy.storage import Backend
 from kubepy.storage.compaction import maintain
 from kubepy.util.clock import Clock
@@ -40,14 +41,16 @@ def _describe(prefix: str) -> tuple[FieldValues, tuple[str, ...]]:
     """What the watch cache must know of a resource: its selectable fields and those worth an index."""
     resource = _BY_PREFIX.get(prefix)
     if resource is None:
-        return lambda _: {}, ()
-    gvr = resource.gvr
-    indexed = (
-        ("spec.nodeName", "metadata.name")
-        if "spec.nodeName" in SCHEME.selectable_fields(gvr)
-        else ("metadata.name",)
-    )
-    return lambda obj: SCHEME.field_values(gvr, obj), indexed
+        return _metadata_fields, ("metadata.name",)  # a custom resource, until its definition is known
+    kind = SCHEME.kind(resource.gvr)
+    if "spec.nodeName" in kind.selectable_fields:
+        return kind.field_values, ("spec.nodeName", "metadata.name")
+    return kind.field_values, ("metadata.name",)
+
+
+def _metadata_fields(obj: Obj) -> dict[str, str]:
+    metadata = obj["metadata"]
+    return {"metadata.name": metadata["name"], "metadata.namespace": metadata.get("namespace") or ""}
 
 
 class APIServer:
@@ -70,7 +73,6 @@ class APIServer:
         self.authorizer = parts.authorizer
         self.service_account_tokens = parts.service_account_tokens
         self.openapi = parts.openapi
-        self.handlers: dict[tuple[str, str, str], Handler] = parts.handlers
         self.kubelet_tls = kubelet_client.tls_context(config)
         self.http: aiohttp.ClientSession  # towards kubelets, pods and services; open while serving
         self._parts = parts

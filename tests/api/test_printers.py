@@ -16,12 +16,12 @@ META = {"name": "x", "creationTimestamp": "2026-01-01T11:55:00Z"}
 
 
 def cells(gvr: Any, **obj: Any) -> list[Any]:
-    return SCHEME.rows(gvr, {"metadata": META, **obj}, NOW)
+    return SCHEME.kind(gvr).row({"metadata": META, **obj}, NOW)
 
 
 def test_each_row_has_a_cell_for_each_column() -> None:
     for resource in SCHEME.resources:
-        columns = SCHEME.columns(resource.gvr)
+        columns = SCHEME.kind(resource.gvr).columns
         assert len(cells(resource.gvr)) == len(columns), resource.plural
         assert all(column.description for column in columns), resource.plural
 
@@ -89,10 +89,10 @@ def test_terminating_pods_and_restarts() -> None:
     status = running("a", restarts=3)
     status["lastState"] = {"terminated": {"finishedAt": "2026-01-01T11:58:00Z"}}
     obj = pod([status])
-    assert SCHEME.rows(r.PODS, obj, NOW)[:5] == ["x", "1/1", "Running", "3 (2m ago)", "5m"]
+    assert SCHEME.kind(r.PODS).row(obj, NOW)[:5] == ["x", "1/1", "Running", "3 (2m ago)", "5m"]
     obj["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:30Z"
     assert summarize(obj).reason == "Terminating"
-    assert [c.name for c in SCHEME.columns(r.PODS) if c.priority] == [
+    assert [c.name for c in SCHEME.kind(r.PODS).columns if c.priority] == [
         "IP",
         "Node",
         "Nominated Node",
@@ -117,7 +117,7 @@ def test_nodes() -> None:
             "nodeInfo": {"kubeletVersion": "v1.36.0", "containerRuntimeVersion": "containerd://1.6.20"},
         },
     }
-    assert SCHEME.rows(r.NODES, obj, NOW) == [
+    assert SCHEME.kind(r.NODES).row(obj, NOW) == [
         "x",
         "Ready,SchedulingDisabled",
         "control-plane",
@@ -192,7 +192,7 @@ def test_other_cells() -> None:
 def test_tables() -> None:
     obj = {"apiVersion": "v1", "kind": "Pod", "metadata": META}
     rows = [tables.row(["x"], obj), tables.row(["x"], obj, "None"), tables.row(["x"], obj, "Object")]
-    made = tables.table(SCHEME.columns(r.PODS), rows, resource_version="7", continue_="c")
+    made = tables.table(SCHEME.kind(r.PODS).columns, rows, resource_version="7", continue_="c")
     assert made["columnDefinitions"][0]["format"] == "name"
     assert made["metadata"] == {"resourceVersion": "7", "continue": "c"}
     assert [row["object"] for row in made["rows"]] == [

@@ -164,7 +164,7 @@ def test_pod_defaults() -> None:
         volumes=[{"name": "e"}, {"name": "s", "secret": {"secretName": "x"}}],
         hostNetwork=True,
     )
-    SCHEME.default(obj)
+    SCHEME.kind_of(obj).default(obj)
     spec, container = obj["spec"], obj["spec"]["containers"][0]
     assert container["imagePullPolicy"] == "Always"
     assert container["resources"]["requests"] == {"cpu": "1"}
@@ -190,9 +190,9 @@ def test_pod_defaults() -> None:
 def test_defaults_are_idempotent_for_every_kind() -> None:
     for resource in SCHEME.resources:
         obj: Obj = {"apiVersion": resource.gvk.api_version, "kind": resource.kind, "metadata": {"name": "x"}}
-        SCHEME.default(obj)
+        SCHEME.kind_of(obj).default(obj)
         once = deep_copy(obj)
-        SCHEME.default(obj)
+        SCHEME.kind_of(obj).default(obj)
         assert obj == once, resource.kind
         assert SCHEME.decode(resource.gvk, obj) == [], resource.kind
         assert obj == once, resource.kind
@@ -200,7 +200,7 @@ def test_defaults_are_idempotent_for_every_kind() -> None:
 
 def test_workload_defaults() -> None:
     obj = deployment()
-    SCHEME.default(obj)
+    SCHEME.kind_of(obj).default(obj)
     spec = obj["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {
@@ -209,7 +209,7 @@ def test_workload_defaults() -> None:
     }
     assert "enableServiceLinks" not in spec["template"]["spec"]
     service: Obj = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}
-    SCHEME.default(service)
+    SCHEME.kind_of(service).default(service)
     assert service["spec"] == {
         "type": "ClusterIP",
         "sessionAffinity": "None",
@@ -217,21 +217,21 @@ def test_workload_defaults() -> None:
         "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
     }
     secret: Obj = {"apiVersion": "v1", "kind": "Secret", "stringData": {"a": "b"}}
-    SCHEME.default(secret)
+    SCHEME.kind_of(secret).default(secret)
     assert secret == {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"a": "Yg=="}}
 
 
 def test_create_drops_status_and_starts_the_generation() -> None:
     obj = deployment()
     obj["status"] = {"replicas": 7}
-    SCHEME.prepare_for_create(obj)
+    SCHEME.kind_of(obj).prepare_for_create(obj)
     assert "status" not in obj
     assert obj["metadata"]["generation"] == 1
     node: Obj = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"capacity": {}}}
-    SCHEME.prepare_for_create(node)
+    SCHEME.kind_of(node).prepare_for_create(node)
     assert node["status"] == {"capacity": {}}
     created = pod(containers=[{"name": "c", "resources": {"requests": {"cpu": "1"}}}])
-    SCHEME.prepare_for_create(created)
+    SCHEME.kind_of(created).prepare_for_create(created)
     assert created["status"] == {"phase": "Pending", "qosClass": "Burstable"}
 
 
@@ -242,22 +242,22 @@ def test_each_road_of_update_keeps_what_it_may_not_change() -> None:
     new = deployment(replicas=2)
     new["status"] = {"replicas": 9}
     main = deep_copy(new)
-    SCHEME.prepare_for_update(main, old)
+    SCHEME.kind_of(main).prepare_for_update(main, old)
     assert main["status"] == {"replicas": 1}
     assert main["metadata"]["generation"] == 5
     assert main["metadata"]["uid"] == "u"
     status = deep_copy(new)
-    SCHEME.prepare_for_update(status, old, "status")
+    SCHEME.kind_of(status).prepare_for_update(status, old, "status")
     assert status["spec"]["replicas"] == 1
     assert status["status"] == {"replicas": 9}
     assert status["metadata"]["generation"] == 4
     same = deep_copy(old)
     same["metadata"]["labels"] = {"x": "y"}
-    SCHEME.prepare_for_update(same, old)
+    SCHEME.kind_of(same).prepare_for_update(same, old)
     assert same["metadata"]["generation"] == 4
     annotated = deep_copy(old)
     annotated["metadata"]["annotations"] = {"x": "y"}
-    SCHEME.prepare_for_update(annotated, old)
+    SCHEME.kind_of(annotated).prepare_for_update(annotated, old)
     assert annotated["metadata"]["generation"] == 5
 
 
@@ -268,8 +268,8 @@ def test_jobs_get_a_selector_of_their_own() -> None:
         "metadata": {"name": "j", "uid": "u1"},
         "spec": {"template": {"spec": {"containers": [], "restartPolicy": "Never"}}},
     }
-    SCHEME.default(job)
-    SCHEME.prepare_for_create(job)
+    SCHEME.kind_of(job).default(job)
+    SCHEME.kind_of(job).prepare_for_create(job)
     assert job["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": "u1"}}
     assert job["spec"]["template"]["metadata"]["labels"]["job-name"] == "j"
 
@@ -287,24 +287,24 @@ def test_services_keep_what_the_server_allocated() -> None:
         externalTrafficPolicy="Cluster",
     )
     new = service(type="NodePort", ports=[dict(port)], externalTrafficPolicy="Cluster")
-    SCHEME.prepare_for_update(new, old)
+    SCHEME.kind_of(new).prepare_for_update(new, old)
     assert new["spec"]["clusterIPs"] == ["10.96.0.9"]
     assert new["spec"]["ports"][0]["nodePort"] == 30001
     plain = deep_copy(old)
     plain["spec"]["type"] = "ClusterIP"
-    SCHEME.prepare_for_update(plain, old)
+    SCHEME.kind_of(plain).prepare_for_update(plain, old)
     assert plain["spec"]["ports"] == [port]
     assert "externalTrafficPolicy" not in plain["spec"]
 
 
 def test_field_values() -> None:
     obj = pod(nodeName="w1", hostNetwork=True)
-    values = SCHEME.field_values(PODS, obj)
+    values = SCHEME.kind(PODS).field_values(obj)
     assert values["spec.nodeName"] == "w1"
     assert values["spec.hostNetwork"] == "true"
     assert values["status.phase"] == ""
-    assert set(values) == SCHEME.selectable_fields(PODS)
-    assert SCHEME.field_values(JOBS, {"status": {"succeeded": 2}})["status.successful"] == "2"
-    assert SCHEME.field_values(NODES, {})["spec.unschedulable"] == "false"
+    assert set(values) == SCHEME.kind(PODS).selectable_fields
+    assert SCHEME.kind(JOBS).field_values({"status": {"succeeded": 2}})["status.successful"] == "2"
+    assert SCHEME.kind(NODES).field_values({})["spec.unschedulable"] == "false"
     event = {"involvedObject": {"name": "p"}, "reportingComponent": "kubelet"}
-    assert SCHEME.field_values(EVENTS, event)["source"] == "kubelet"
+    assert SCHEME.kind(EVENTS).field_values(event)["source"] == "kubelet"

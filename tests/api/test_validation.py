@@ -16,16 +16,16 @@ def made(api_version: str, kind: str, *, namespaced: bool = True, name: str = "x
 
 
 def check(obj: Obj) -> list[str]:
-    SCHEME.default(obj)
-    SCHEME.prepare_for_create(obj)
-    return [str(cause) for cause in SCHEME.validate_create(obj)]
+    SCHEME.kind_of(obj).default(obj)
+    SCHEME.kind_of(obj).prepare_for_create(obj)
+    return [str(cause) for cause in SCHEME.kind_of(obj).validate_create(obj)]
 
 
 def check_update(obj: Obj, old: Obj, subresource: str = "") -> list[str]:
     for each in (obj, old):
-        SCHEME.default(each)
-    SCHEME.prepare_for_update(obj, old, subresource)
-    return [str(cause) for cause in SCHEME.validate_update(obj, old, subresource)]
+        SCHEME.kind_of(each).default(each)
+    SCHEME.kind_of(obj).prepare_for_update(obj, old, subresource)
+    return [str(cause) for cause in SCHEME.kind_of(obj).validate_update(obj, old, subresource)]
 
 
 def pod(**spec: Any) -> Obj:
@@ -304,7 +304,7 @@ def test_warnings() -> None:
     twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
     obj = container(env=twice, resources={"limits": {"memory": "100m"}})
     obj["spec"]["nodeSelector"] = {"beta.kubernetes.io/os": "linux"}
-    assert SCHEME.warnings(obj) == [
+    assert SCHEME.kind_of(obj).warnings(obj) == [
         'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
         'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
         'spec.containers[0].resources.limits[memory]: fractional byte value "100m" is invalid, '
@@ -312,5 +312,6 @@ def test_warnings() -> None:
     ]
     workload = deployment()
     workload["spec"]["template"]["spec"] = obj["spec"]
-    assert SCHEME.warnings(workload)[0].startswith("spec.template.spec.nodeSelector[")
-    assert SCHEME.warnings(deployment()) == []
+    assert SCHEME.kind_of(workload).warnings(workload)[0].startswith("spec.template.spec.nodeSelector[")
+    made = deployment()
+    assert SCHEME.kind_of(made).warnings(made) == []

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from kubepy.api.kind import Kind
 from kubepy.api.resources import Resource
 from kubepy.apiserver.authentication.user import User
+from kubepy.apiserver.registry.options import DeleteOptions, write_options
+from kubepy.apiserver.requests import Context
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
 
 
 @dataclass(slots=True)
 class Attributes:
-    """One write. `obj` is None for DELETE, `old` for CREATE; `operation` also is CONNECT."""
+    """One write. `obj` is None for DELETE, `old` for CREATE; `operation` also is CONNECT.
+
+    A plugin may replace `obj`.
+    """
 
     operation: str
-    resource: Resource
+    kind: Kind
     subresource: str
     namespace: str
     name: str
     obj: Obj | None
     old: Obj | None
-    user: User
+    context: Context
     dry_run: bool
-    warn: Callable[[str], None]
+    delete_options: DeleteOptions | None = None
+
+    @property
+    def resource(self) -> Resource:
+        """The resource written to."""
+        return self.kind.resource
+
+    @property
+    def user(self) -> User:
+        """Who writes."""
+        return self.context.user
+
+    @property
+    def options(self) -> Obj:
+        """CreateOptions, UpdateOptions, PatchOptions or DeleteOptions."""
+        if self.delete_options is not None:
+            return self.delete_options.to_obj()
+        return write_options(self.context)
+
+    def warn(self, message: str) -> None:
+        """Send the client a Warning header."""
+        self.context.warn(message)
 
     @property
     def gvr(self) -> GVR:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.authentication.user import MASTERS, User
 from kubepy.apiserver.requests import Context, Query, RequestInfo
 from kubepy.machinery import errors
@@ -29,8 +28,8 @@ async def ensure(server: APIServer, gvr: GVR, obj: Obj) -> bool:
     if store.cache.get(f"{namespace}/{name}" if namespace else name) is not None:
         return False
     made = {"apiVersion": gvr.api_version, "kind": store.resource.kind, **deep_copy(obj)}
-    SCHEME.decode(store.resource.gvk, made)
-    SCHEME.default(made)
+    store.kind.decode(made)
+    store.kind.default(made)
     try:
         await store.create(context("create", namespace), namespace, made)
     except errors.StatusError as error:

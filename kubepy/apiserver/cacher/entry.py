@@ -40,6 +40,10 @@ class Entry:
         """metadata.labels"""
         return self.obj["metadata"].get("labels") or {}
 
+    def forget_fields(self) -> None:
+        """Let `fields` be read anew."""
+        self._fields = None
+
     def fields(self, values: FieldValues) -> Mapping[str, str]:
         """What field selectors see."""
         if self._fields is None:

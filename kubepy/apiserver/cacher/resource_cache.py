@@ -58,6 +58,12 @@ class ResourceCache:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def redefine(self, values: FieldValues) -> None:
+        """Let field selectors see other values from now on: a custom resource's definition changed."""
+        self.values = values
+        for entry in self.entries.values():
+            entry.forget_fields()
+
     # --- watching
 
     def add_listener(self, listener: Listener) -> None:

@@ -17,7 +17,7 @@ from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.dispatch import Handler
+    from kubepy.apiserver.served import Handler
     from kubepy.apiserver.server import APIServer
 
 _LOG_OPTIONS = (

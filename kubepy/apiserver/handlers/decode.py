@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from kubepy.api.scheme import SCHEME
 from kubepy.apiserver import negotiation
@@ -51,13 +52,26 @@ def check_type(obj: Obj, gvk: GVK) -> None:
         )
 
 
-def fit(context: Context, obj: Obj, gvk: GVK) -> None:
+class Decode(Protocol):
+    """`Kind.decode`."""
+
+    def __call__(self, obj: Obj, *, strict: bool = False) -> list[str]:
+        """Fit the object into its fields; gives what was dropped."""
+        ...
+
+
+def fit(context: Context, obj: Obj, decode: Decode) -> None:
     """Drop or refuse unknown fields as fieldValidation says; refuse wrong types."""
     wanted = field_validation(context)
-    messages = SCHEME.decode(gvk, obj, strict=wanted == "Strict")
+    messages = decode(obj, strict=wanted == "Strict")
     if wanted == "Warn":
         for message in messages:
             context.warn(message)
+
+
+def fit_as(context: Context, obj: Obj, gvk: GVK) -> None:
+    """`fit` for a built-in kind that is not the path's own: the body of a subresource."""
+    fit(context, obj, partial(SCHEME.decode, gvk))
 
 
 def read(context: Context, served: Served, body: bytes) -> Obj:
@@ -68,14 +82,13 @@ def read(context: Context, served: Served, body: bytes) -> Obj:
 
 def settle(context: Context, served: Served, obj: Obj) -> Obj:
     """What `read` does after parsing; also for the outcome of a patch."""
-    gvk = served.resource.gvk
-    check_type(obj, gvk)
-    fit(context, obj, gvk)
+    check_type(obj, served.resource.gvk)
+    fit(context, obj, served.kind.decode)
     metadata: Any = obj.setdefault("metadata", {})
     metadata.pop("managedFields", None)
     if served.revert is not None:
         obj = served.revert(obj)
-    SCHEME.default(obj)
+    served.store.kind.default(obj)
     return obj
 
 

@@ -8,15 +8,14 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.handlers import decode, responses
 from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
-from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj, deep_copy
 from kubepy.machinery.patch import json_patch, merge_patch, strategic
+from kubepy.machinery.schema import Schema
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -30,7 +29,8 @@ Apply = Callable[[Obj], Any]
 async def patch(context: Context, served: Served, body: bytes) -> web.StreamResponse:
     """Apply the patch to the present state, again when another writer came first."""
     dry = dry_run(context.query.all("dryRun"), "PatchOptions")
-    apply = patcher(context, served, body, served.resource.gvk)
+    schema = served.kind.schema if served.kind.strategic else None
+    apply = patcher(context, served, body, schema)
 
     async def change(old: Obj) -> Obj:
         return decode.settle(context, served, patched(apply, served.view(old), served, context))
@@ -59,11 +59,15 @@ def patched(apply: Apply, old: Obj, served: Served, context: Context) -> Obj:
     return made
 
 
-def patcher(context: Context, served: Served, body: bytes, gvk: GVK) -> Apply:
-    """The patch as a function on objects, which it copies. Raises 400 or 415."""
+def patcher(context: Context, served: Served, body: bytes, schema: Schema | None) -> Apply:
+    """The patch as a function on objects, which it copies. Raises 400 or 415.
+
+    Without a schema there is no strategic merge patch.
+    """
     media = context.headers.get("Content-Type", "").partition(";")[0].strip()
-    if media not in SUPPORTED:
-        raise errors.unsupported_media_type(SUPPORTED)
+    supported = SUPPORTED if schema is not None else SUPPORTED[:2]
+    if media not in supported:
+        raise errors.unsupported_media_type(supported)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -74,7 +78,7 @@ def patcher(context: Context, served: Served, body: bytes, gvk: GVK) -> Apply:
         raise errors.bad_request("cannot unmarshal array into Go value of type map[string]interface {}")
     if media == MERGE_PATCH:
         return lambda obj: merge_patch.apply(deep_copy(obj), document)
-    schema = SCHEME.schema(gvk)
+    assert schema is not None
 
     def strategically(obj: Obj) -> Any:
         try:

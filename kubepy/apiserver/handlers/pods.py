@@ -18,7 +18,7 @@ from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.dispatch import Handler
+    from kubepy.apiserver.served import Handler
     from kubepy.apiserver.server import APIServer
 
 _BINDING = GVK("", "v1", "Binding")
@@ -33,7 +33,7 @@ def binding(server: APIServer) -> Handler:
     ) -> web.StreamResponse:
         wanted = decode.parse(context, body)
         decode.check_type(wanted, _BINDING)
-        decode.fit(context, wanted, _BINDING)
+        decode.fit_as(context, wanted, _BINDING)
         name = context.info.name or (wanted.get("metadata") or {}).get("name") or ""
         if (wanted.get("metadata") or {}).get("name") not in (None, "", name):
             raise errors.bad_request("name in URL does not match name in Binding object")
@@ -59,7 +59,7 @@ def eviction(server: APIServer) -> Handler:
         if wanted.get("apiVersion") == "policy/v1beta1":
             wanted["apiVersion"] = "policy/v1"
         decode.check_type(wanted, _EVICTION)
-        decode.fit(context, wanted, _EVICTION)
+        decode.fit_as(context, wanted, _EVICTION)
         options = DeleteOptions.read(wanted.get("deleteOptions"), context.query)
         entry = await served.store.get(context.info.namespace, context.info.name)
         await disruption.spend(context, server.served.get(r.POD_DISRUPTION_BUDGETS).store, entry.obj, options)

@@ -19,7 +19,7 @@ from kubepy.machinery import errors, labels
 from kubepy.machinery.meta import Obj
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.dispatch import Handler
+    from kubepy.apiserver.served import Handler
     from kubepy.apiserver.server import APIServer
 
 _HOP_BY_HOP = {

@@ -18,7 +18,7 @@ from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.dispatch import Handler
+    from kubepy.apiserver.served import Handler
     from kubepy.apiserver.server import APIServer
 
 _Answer = Callable[["APIServer", Context, Obj], Awaitable[Obj]]
@@ -43,7 +43,7 @@ def _handler(server: APIServer, answer: _Answer) -> Handler:
     ) -> web.StreamResponse:
         review = decode.parse(context, body)
         decode.check_type(review, served.resource.gvk)
-        decode.fit(context, review, served.resource.gvk)
+        decode.fit_as(context, review, served.resource.gvk)
         metadata = review.setdefault("metadata", {})
         metadata.setdefault("creationTimestamp", None)
         review["status"] = await answer(server, context, review)

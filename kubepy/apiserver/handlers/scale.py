@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from kubepy.api import scale
+from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.handlers import decode, patch, responses
 from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
@@ -16,7 +17,7 @@ from kubepy.machinery.gvk import GK, GVK
 from kubepy.machinery.meta import Obj, deep_copy
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.dispatch import Handler
+    from kubepy.apiserver.served import Handler
 
 _SCALE = GVK("autoscaling", "v1", "Scale")
 
@@ -50,16 +51,16 @@ def handler() -> Handler:
         if info.verb == "update":
             wanted = decode.parse(context, body)
             decode.check_type(wanted, _SCALE)
-            decode.fit(context, wanted, _SCALE)
+            decode.fit_as(context, wanted, _SCALE)
 
             async def change(old: Obj) -> Obj:
                 return scaled(old, wanted)
         else:
-            apply = patch.patcher(context, served, body, _SCALE)
+            apply = patch.patcher(context, served, body, SCHEME.schema(_SCALE))
 
             async def change(old: Obj) -> Obj:
                 patched = patch.patched(apply, scale.to_scale(old), served, context)
-                decode.fit(context, patched, _SCALE)
+                decode.fit_as(context, patched, _SCALE)
                 return scaled(old, patched)
 
         written = await store.update(

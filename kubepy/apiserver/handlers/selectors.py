@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.cacher import ObjectSelector
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
@@ -24,7 +23,7 @@ def read(context: Context, served: Served) -> ObjectSelector:
         field_selector = fields.parse(field_text)
     except ValueError as error:
         raise errors.bad_request(str(error)) from None
-    known = SCHEME.selectable_fields(served.resource.gvr)
+    known = served.kind.selectable_fields
     for requirement in field_selector.requirements:
         if requirement.field not in known:
             gvr = served.resource.gvr

@@ -17,7 +17,7 @@ from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.dispatch import Handler
+    from kubepy.apiserver.served import Handler
     from kubepy.apiserver.server import APIServer
 
 _TOKEN_REQUEST = GVK("authentication.k8s.io", "v1", "TokenRequest")
@@ -35,7 +35,7 @@ def handler(server: APIServer) -> Handler:
     ) -> web.StreamResponse:
         wanted = decode.parse(context, body)
         decode.check_type(wanted, _TOKEN_REQUEST)
-        decode.fit(context, wanted, _TOKEN_REQUEST)
+        decode.fit_as(context, wanted, _TOKEN_REQUEST)
         info = context.info
         entry = await served.store.get(info.namespace, info.name)
         spec = wanted.setdefault("spec", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kubepy.apiserver.requests import Query
+from kubepy.apiserver.requests import Context, Query
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj
@@ -50,6 +50,39 @@ class DeleteOptions:
             preconditions.get("resourceVersion") or "",
             dry_run(body.get("dryRun") or query.all("dryRun"), "DeleteOptions"),
         )
+
+    def to_obj(self) -> Obj:
+        """As meta.k8s.io/v1 DeleteOptions."""
+        made: Obj = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
+        if self.grace_period_seconds is not None:
+            made["gracePeriodSeconds"] = self.grace_period_seconds
+        if self.propagation_policy:
+            made["propagationPolicy"] = self.propagation_policy
+        if self.orphan_dependents is not None:
+            made["orphanDependents"] = self.orphan_dependents
+        wanted = {"uid": self.uid, "resourceVersion": self.resource_version}
+        if any(wanted.values()):
+            made["preconditions"] = {field: value for field, value in wanted.items() if value}
+        if self.dry_run:
+            made["dryRun"] = ["All"]
+        return made
+
+
+_WRITES = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+def write_options(context: Context) -> Obj:
+    """The options of a create, update or patch as meta.k8s.io/v1 has them."""
+    query = context.query
+    made: Obj = {"kind": _WRITES.get(context.info.verb, "CreateOptions"), "apiVersion": "meta.k8s.io/v1"}
+    for field in ("fieldManager", "fieldValidation"):
+        if query.get(field):
+            made[field] = query.get(field)
+    if query.all("dryRun"):
+        made["dryRun"] = query.all("dryRun")
+    if query.flag("force"):
+        made["force"] = True
+    return made
 
 
 def dry_run(values: Any, kind: str) -> bool:

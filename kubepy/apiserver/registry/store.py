@@ -13,8 +13,7 @@ from typing import Protocol, cast
 
 import orjson
 
-from kubepy.api.resources import Resource
-from kubepy.api.scheme import SCHEME
+from kubepy.api.kind import Kind
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.cacher import Cacher, Entry, ResourceCache, encoding, keys
 from kubepy.apiserver.registry import deletion, meta
@@ -43,9 +42,33 @@ class Admission(Protocol):
         ...
 
 
+class FieldTracker(Protocol):
+    """Keeps metadata.managedFields: who wrote which field."""
+
+    def created(self, obj: Obj, context: Context) -> None:
+        """A new object, as it will be stored."""
+        ...
+
+    def updated(self, obj: Obj, old: Obj, context: Context) -> None:
+        """A changed object, as it will be stored."""
+        ...
+
+
+class Codec(Protocol):
+    """Between the version of a request and the one objects rest in."""
+
+    async def from_stored(self, entry: Entry) -> Obj:
+        """The object in the request's version; never the entry's own dict when it differs."""
+        ...
+
+    async def to_stored(self, obj: Obj) -> Obj:
+        """The object in the stored version."""
+        ...
+
+
 @dataclass(slots=True)
 class Written:
-    """What a write answers: the object's JSON bytes, and whether it was made."""
+    """What a write answers: the JSON bytes of the object in its stored version, and whether it was made."""
 
     data: bytes
     created: bool = False
@@ -58,21 +81,26 @@ class Written:
 
 
 class Store:
-    """One resource."""
+    """One resource in one version."""
 
     def __init__(
         self,
-        resource: Resource,
+        kind: Kind,
         strategy: Strategy,
         backend: Backend,
         cacher: Cacher,
         admission: Admission,
         clock: Clock,
+        tracker: FieldTracker | None = None,
+        codec: Codec | None = None,
     ) -> None:
-        self.resource = resource
+        self.kind = kind
+        self.resource = kind.resource
         self.strategy = strategy
-        self.prefix = keys.prefix(resource)
+        self.prefix = keys.prefix(kind.resource)
         self.clock = clock
+        self._tracker = tracker
+        self._codec = codec
         self._backend = backend
         self._cacher = cacher
         self._admission = admission
@@ -95,22 +123,29 @@ class Store:
         return entry
 
     def attributes(
-        self, context: Context, operation: str, obj: Obj | None, old: Obj | None, *, dry_run: bool
+        self,
+        context: Context,
+        operation: str,
+        obj: Obj | None,
+        old: Obj | None,
+        *,
+        dry_run: bool,
+        delete_options: DeleteOptions | None = None,
     ) -> Attributes:
         """What admission sees of a write."""
         named = obj if obj is not None else old
         metadata = (named or {}).get("metadata") or {}
         return Attributes(
             operation=operation,
-            resource=self.resource,
+            kind=self.kind,
             subresource=context.info.subresource,
             namespace=context.info.namespace if self.resource.namespaced else "",
             name=context.info.name or metadata.get("name") or "",
             obj=obj,
             old=old,
-            user=context.user,
+            context=context,
             dry_run=dry_run,
-            warn=context.warn,
+            delete_options=delete_options,
         )
 
     async def admit(
@@ -130,16 +165,19 @@ class Store:
         meta.fill_for_create(obj, namespace, self.clock)
         attributes.name = obj["metadata"].get("name") or ""
         await self._admission.mutate(attributes)
-        SCHEME.prepare_for_create(obj)
+        obj = attributes.object
+        self.kind.prepare_for_create(obj)
+        if self._tracker is not None:
+            self._tracker.created(obj, context)
         undo = await self.strategy.begin_create(obj, dry_run=dry_run)
         try:
-            causes = SCHEME.validate_create(obj)
+            causes = self.kind.validate_create(obj)
             if causes:
                 raise errors.invalid(self.resource.gk, obj["metadata"].get("name") or "", causes)
-            for warning in SCHEME.warnings(obj):
+            for warning in self.kind.warnings(obj):
                 context.warn(warning)
             await self._admission.validate(attributes)
-            stored = encoding.encode(obj)
+            stored = await self._encode(obj)
             if dry_run:
                 if self.cache.get(make_key(namespace, obj["metadata"]["name"])) is not None:
                     raise errors.already_exists(self.resource.gr, obj["metadata"]["name"])
@@ -192,7 +230,8 @@ class Store:
                 raise errors.not_found(self.resource.gr, name)
             try:
                 if internal:
-                    return await self._replace(entry, await change(entry.obj), dry_run=dry_run)
+                    changed = await change(entry.obj)
+                    return await self._replace(entry, changed, entry.obj, dry_run=dry_run, stored=True)
                 return await self._update_once(
                     context, entry, change, subresource=subresource, dry_run=dry_run
                 )
@@ -209,7 +248,7 @@ class Store:
     async def _update_once(
         self, context: Context, entry: Entry, change: Change, *, subresource: str, dry_run: bool
     ) -> Written:
-        old = entry.obj
+        old = entry.obj if self._codec is None else await self._codec.from_stored(entry)
         gr, name = self.resource.gr, old["metadata"]["name"]
         obj = await change(old)
         wanted = obj["metadata"].get("resourceVersion")
@@ -219,33 +258,46 @@ class Store:
         obj["metadata"]["resourceVersion"] = str(entry.revision)
         attributes = self.attributes(context, "UPDATE", obj, old, dry_run=dry_run)
         await self._admission.mutate(attributes)
-        SCHEME.prepare_for_update(obj, old, subresource)
+        obj = attributes.object
+        self.kind.prepare_for_update(obj, old, subresource)
+        if self._tracker is not None:
+            self._tracker.updated(obj, old, context)
         undo = await self.strategy.begin_update(obj, old, dry_run=dry_run) if not subresource else None
         try:
-            causes = SCHEME.validate_update(obj, old, subresource)
+            causes = self.kind.validate_update(obj, old, subresource)
             if causes:
                 raise errors.invalid(self.resource.gk, name, causes)
-            for warning in SCHEME.warnings(obj):
+            for warning in self.kind.warnings(obj):
                 context.warn(warning)
             await self._admission.validate(attributes)
-            return await self._replace(entry, obj, dry_run=dry_run)
+            return await self._replace(entry, obj, old, dry_run=dry_run)
         except BaseException:
             await _undo(undo)
             raise
 
-    async def _replace(self, entry: Entry, obj: Obj, *, dry_run: bool = False) -> Written:
-        """Swap; an object whose deletion waited only for what is now gone is deleted instead."""
+    async def _replace(
+        self, entry: Entry, obj: Obj, old: Obj, *, dry_run: bool = False, stored: bool = False
+    ) -> Written:
+        """Swap; an object whose deletion waited only for what is now gone is deleted instead.
+
+        `stored`: the objects are in the stored version already.
+        """
         if obj["metadata"].get("deletionTimestamp") and self._may_go(obj):
             return await self._remove(entry, obj, dry_run=dry_run)
-        if obj == entry.obj:
+        if obj == old:
             return Written(entry.data)
-        stored = encoding.encode(obj)
+        encoded = encoding.encode(obj) if stored else await self._encode(obj)
         if dry_run:
-            return Written(encoding.with_revision(stored, entry.revision))
+            return Written(encoding.with_revision(encoded, entry.revision))
         revision = await self._backend.update(
-            f"{keys.ROOT}{self.prefix}{entry.key}", stored, entry.revision, ttl=self.strategy.time_to_live()
+            f"{keys.ROOT}{self.prefix}{entry.key}", encoded, entry.revision, ttl=self.strategy.time_to_live()
         )
-        return Written(encoding.with_revision(stored, revision))
+        return Written(encoding.with_revision(encoded, revision))
+
+    async def _encode(self, obj: Obj) -> bytes:
+        if self._codec is not None:
+            obj = await self._codec.to_stored(obj)
+        return encoding.encode(obj)
 
     def _may_go(self, obj: Obj) -> bool:
         metadata = obj["metadata"]
@@ -257,11 +309,13 @@ class Store:
         if not dry_run:
             await self._backend.delete(f"{keys.ROOT}{self.prefix}{entry.key}", entry.revision)
             await self.strategy.after_delete(obj)
+        if self._codec is not None:
+            obj = await self._codec.to_stored(obj)
         return Written(orjson.dumps(obj), deleted=True)
 
     # --- delete
 
-    async def delete(self, context: Context, namespace: str, name: str, options: DeleteOptions) -> Written:
+    async def delete(self, context: Context, namespace: str, name: str, wanted: DeleteOptions) -> Written:
         """Delete, or begin to: grace periods and finalizers keep the object until they are through."""
         await self._cacher.fresh()
         entry = self.cache.get(make_key(namespace, name))
@@ -269,22 +323,24 @@ class Store:
             if entry is None:
                 raise errors.not_found(self.resource.gr, name)
             try:
-                return await self._delete_once(context, entry, options)
+                return await self._delete_once(context, entry, wanted)
             except ConflictError as conflict:
                 entry = self._entry(conflict.current)
         raise errors.modified(self.resource.gr, name)
 
-    async def _delete_once(self, context: Context, entry: Entry, options: DeleteOptions) -> Written:
-        old = entry.obj
-        meta.check_preconditions(old, self.resource.gr, options.uid, options.resource_version, entry.revision)
-        attributes = self.attributes(context, "DELETE", None, old, dry_run=options.dry_run)
+    async def _delete_once(self, context: Context, entry: Entry, wanted: DeleteOptions) -> Written:
+        old = entry.obj if self._codec is None else await self._codec.from_stored(entry)
+        meta.check_preconditions(old, self.resource.gr, wanted.uid, wanted.resource_version, entry.revision)
+        attributes = self.attributes(
+            context, "DELETE", None, old, dry_run=wanted.dry_run, delete_options=wanted
+        )
         await self._admission.mutate(attributes)
         await self._admission.validate(attributes)
         obj = deep_copy(old)
-        deletion.mark(obj, options, self.strategy, self.clock)
+        deletion.mark(obj, wanted, self.strategy, self.clock)
         if self._may_go(obj):
-            return await self._remove(entry, obj, dry_run=options.dry_run)
-        return await self._replace(entry, obj, dry_run=options.dry_run)
+            return await self._remove(entry, obj, dry_run=wanted.dry_run)
+        return await self._replace(entry, obj, old, dry_run=wanted.dry_run)
 
 
 async def _undo(undo: Undo | None) -> None:
