@@ -35,7 +35,8 @@ class Resource:
     `virtual` resources are never stored: a create is answered at once (reviews, Binding, Eviction).
     `storage_gvr` is where its objects rest: another version or group for the two kinds that are served
     under two names (events, horizontalpodautoscalers), itself for all others.
-    `storage_path` is the key below /registry, as kube-apiserver lays it out.
+    `storage_path` is the key below /registry, as kube-apiserver lays it out. `custom`: a
+    CustomResourceDefinition made it.
     """
 
     gvk: GVK
@@ -50,6 +51,7 @@ class Resource:
     storage_gvr: GVR
     storage_path: str
     list_kind: str
+    custom: bool = False
 
     @property
     def gvr(self) -> GVR:

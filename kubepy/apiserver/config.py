@@ -27,6 +27,10 @@ class APIServerConfig:
     kubelet_client_certificate: Path | None = None
     kubelet_client_key: Path | None = None
     kubelet_certificate_authority: Path | None = None
+    proxy_client_cert_file: Path | None = None
+    proxy_client_key_file: Path | None = None
+    requestheader_client_ca_file: Path | None = None
+    requestheader_allowed_names: list[str] = field(default_factory=list)
     anonymous_auth: bool = True
     token_auth_file: Path | None = None
     max_requests_inflight: int = 400

@@ -100,6 +100,9 @@ class Dispatcher:
 
     async def _route(self, request: web.BaseRequest, context: Context) -> web.StreamResponse:
         info, server = context.info, self._server
+        backend = server.aggregator.answering(info)
+        if backend is not None:
+            return await server.aggregator.handle(request, context, backend)
         if not info.is_resource:
             return await server.paths.answer(context)
         served = server.served.find(info.group, info.version, info.resource)

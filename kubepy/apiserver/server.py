@@ -10,9 +10,11 @@ import aiohttp
 import anyio
 from anyio.abc import TaskStatus
 
+from kubepy.api import resources as r
 from kubepy.api.resources import BY_GVR, RESOURCES, Resource
 from kubepy.api.scheme import SCHEME
 from kubepy.apiserver import assembly, kubelet_client
+from kubepy.apiserver.aggregation import Aggregator
 from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import Cacher, keys
 from kubepy.apiserver.cacher.entry import FieldValues
@@ -23,6 +25,7 @@ from kubepy.apiserver.dispatch import Dispatcher
 from kubepy.apiserver.handlers.watch import WatchStreams
 from kubepy.apiserver.metrics import Metrics
 from kubepy.apiserver.paths import Paths
+from kubepy.apiserver.service_endpoints import ServiceEndpoints
 from kubepy.machinery.meta import Obj
 from kubepy.storage import Backend
 from kubepy.storage.compaction import maintain
@@ -76,12 +79,24 @@ class APIServer:
         self.kubelet_tls = kubelet_client.tls_context(config)
         self.http: aiohttp.ClientSession  # towards kubelets, pods and services; open while serving
         self._parts = parts
-        self.discovery = Discovery([s.resource for s in self.served], self.address)
+        self.services = ServiceEndpoints(
+            self.served.get(r.SERVICES).store.cache, self.served.get(r.ENDPOINT_SLICES).store.cache
+        )
+        self.aggregator = Aggregator(self)
+        self.discovery = Discovery(
+            lambda: [s.resource for s in self.served], self.aggregator.versions, self.address
+        )
+        self.served.on_change(self.forget_documents)
 
     @property
     def address(self) -> str:
         """Where other machines reach the server, "host:port"."""
         return f"{self.config.advertise_address or self.config.bind_address}:{self.port}"
+
+    def forget_documents(self) -> None:
+        """Discovery and OpenAPI are made anew: what is served has changed."""
+        self.discovery.invalidate()
+        self.openapi.invalidate()
 
     @property
     def advertised(self) -> str | None:
@@ -139,6 +154,8 @@ class APIServer:
             tasks.start_soon(self._maintain)
             tasks.start_soon(self._parts.repair_services, self)
             tasks.start_soon(kubernetes_service.keep, self)
+            self.aggregator.follow()
+            tasks.start_soon(self.aggregator.run)
             self.started = True
             _log.info("serving", address=config.bind_address, port=self.port)
             try:

@@ -105,6 +105,7 @@ async def upgrade(
     target: str,
     headers: Mapping[str, str],
     tls: ssl.SSLContext | None,
+    server_hostname: str | None = None,
 ) -> web.StreamResponse:
     """Pass the client's upgrade on and become a pipe. Raises what the other end refuses with, or 500."""
     loop = asyncio.get_running_loop()
@@ -113,7 +114,9 @@ async def upgrade(
     upstream = _Upstream(closed, head)
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
-            await loop.create_connection(lambda: upstream, host, port, ssl=tls)
+            await loop.create_connection(
+                lambda: upstream, host, port, ssl=tls, server_hostname=server_hostname
+            )
             assert upstream.transport is not None
             lines = [f"{request.method} {target} HTTP/1.1", f"Host: {_host(host)}:{port}"]
             lines += [f"{name}: {value}" for name, value in headers.items()]

@@ -68,6 +68,9 @@ class Configuration:
         kubelet_client = pki.ensure(
             "apiserver-kubelet-client", Identity("kube-apiserver-kubelet-client", ("system:masters",))
         )
+        # A CA of its own: who holds the front proxy's certificate may speak for any user.
+        front_proxy = Pki(self.paths.pki, self.now, "front-proxy-ca", "front-proxy-ca")
+        proxy_client = front_proxy.ensure("front-proxy-client", Identity("front-proxy-client"))
         apiserver = APIServerConfig(
             advertise_address=machine.address,
             secure_port=topology.secure_port,
@@ -82,6 +85,10 @@ class Configuration:
             kubelet_client_certificate=kubelet_client.certificate,
             kubelet_client_key=kubelet_client.key,
             kubelet_certificate_authority=pki.ca.certificate,
+            proxy_client_cert_file=proxy_client.certificate,
+            proxy_client_key_file=proxy_client.key,
+            requestheader_client_ca_file=front_proxy.ca.certificate,
+            requestheader_allowed_names=["front-proxy-client"],
         )
         scheduler = SchedulerConfig(
             self._write_kubeconfig(

@@ -47,11 +47,13 @@ class KeyPair:
 class Pki:
     """A folder of keys that fills itself: each ``ensure_*`` makes what is missing or due, no more."""
 
-    def __init__(self, directory: Path, now: datetime) -> None:
+    def __init__(
+        self, directory: Path, now: datetime, ca: str = "ca", ca_common_name: str = "kubernetes"
+    ) -> None:
         self.directory = directory
         self._now = now
-        self.ca = self._pair("ca")
-        self._ca_certificate, self._ca_key = self._ensure_ca()
+        self.ca = self._pair(ca)
+        self._ca_certificate, self._ca_key = self._ensure_ca(ca_common_name)
 
     def _pair(self, name: str) -> KeyPair:
         return KeyPair(self.directory / f"{name}.crt", self.directory / f"{name}.key")
@@ -83,10 +85,10 @@ class Pki:
         write_file(public, encoded)
         return private, public
 
-    def _ensure_ca(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    def _ensure_ca(self, common_name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         if not self.ca.key.is_file():
             key = ec.generate_private_key(ec.SECP256R1())
-            certificate = self._self_sign(key)
+            certificate = self._self_sign(key, common_name)
             write_file(self.ca.key, _pem(key), SECRET_MODE)
             write_file(self.ca.certificate, certificate.public_bytes(serialization.Encoding.PEM))
         certificate = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
@@ -95,8 +97,8 @@ class Pki:
             raise ValueError(f"{self.ca.key}: an elliptic curve key is expected")
         return certificate, loaded
 
-    def _self_sign(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
+    def _self_sign(self, key: ec.EllipticCurvePrivateKey, common_name: str) -> x509.Certificate:
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         return (
             x509.CertificateBuilder()
             .subject_name(name)

@@ -40,7 +40,9 @@ class Authority:
         self.file = folder / f"{name}.crt"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, file: str, name: str, *groups: str, server: bool = False) -> tuple[Path, Path]:
+    def issue(
+        self, file: str, name: str, *groups: str, server: bool = False, dns: tuple[str, ...] = ()
+    ) -> tuple[Path, Path]:
         """Certificate and key files."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
@@ -60,7 +62,8 @@ class Authority:
             )
         )
         if server:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            names: list[x509.GeneralName] = [x509.DNSName(n) for n in ("localhost", *dns)]
+            names += [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         paths = self.folder / f"{file}.crt", self.folder / f"{file}.key"

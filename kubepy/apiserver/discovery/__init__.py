@@ -3,6 +3,6 @@
 Documents are built from the table of served resources when that changes, and kept as bytes with an ETag.
 """
 
-from kubepy.apiserver.discovery.documents import Discovery
+from kubepy.apiserver.discovery.documents import Discovery, ForeignVersion
 
-__all__ = ["Discovery"]
+__all__ = ["Discovery", "ForeignVersion"]

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import aiohttp
 from aiohttp import web
-from yarl import URL
 
-from kubepy.api import resources as r
-from kubepy.apiserver import kubelet_client, tunnel
-from kubepy.apiserver.cacher import ObjectSelector
+from kubepy.apiserver import kubelet_client, passing_on, tunnel
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
-from kubepy.machinery import errors, labels
+from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
 
 if TYPE_CHECKING:
     from kubepy.apiserver.served import Handler
     from kubepy.apiserver.server import APIServer
 
-_HOP_BY_HOP = {
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-    "host",
-    "content-length",
-}
-_OURS = {"authorization"}
+_OURS = frozenset({"authorization"})
 Target = tuple[str, str, int]  # scheme, host, port
 
 
@@ -54,15 +37,17 @@ def handler(server: APIServer, kind: str) -> Handler:
             target = _pod_target(pod, scheme, port)
         else:
             service = (await served.store.get(context.info.namespace, name)).obj
-            target = _service_target(server, service, scheme, port)
+            host, number = server.services.endpoint(service, port)
+            target = (scheme or "http", host, number)
         path = quote(context.info.rest or "/", safe="/:@!$&'()*+,;=~-._%")
         query = request.raw_path.partition("?")[2]
         full = f"{path}?{query}" if query else path
         tls = server.kubelet_tls if target[0] == "https" else None
-        if "upgrade" in request.headers.get("Connection", "").lower():
+        if passing_on.is_upgrade(request):
             headers = {k: v for k, v in request.headers.items() if k.lower() not in _OURS | {"host"}}
             return await tunnel.upgrade(request, target[1], target[2], full, headers, tls)
-        return await _pass_on(server, request, target, full)
+        headers_on = passing_on.end_to_end(request, without=_OURS)
+        return await passing_on.pass_on(server.http, request, passing_on.url(*target, full), headers_on)
 
     return handle
 
@@ -90,53 +75,3 @@ def _pod_target(pod: Obj, scheme: str, port: str) -> Target:
     if port:
         raise errors.service_unavailable(f'no port "{port}" found for pod "{pod["metadata"]["name"]}"')
     return scheme or "http", host, 80
-
-
-def _service_target(server: APIServer, service: Obj, scheme: str, port: str) -> Target:
-    metadata = service["metadata"]
-    wanted = port
-    for declared in (service.get("spec") or {}).get("ports") or ():
-        if port in ("", str(declared["port"])):
-            wanted = declared.get("name", "")
-            break
-    selector = labels.from_map({"kubernetes.io/service-name": metadata["name"]})
-    slices = server.served.get(r.ENDPOINT_SLICES).store.cache.select(
-        ObjectSelector(metadata["namespace"], selector)
-    )
-    found: list[Target] = []
-    for entry in slices:
-        numbers = [p["port"] for p in entry.obj.get("ports") or () if (p.get("name") or "") == wanted]
-        for endpoint in entry.obj.get("endpoints") or ():
-            if (endpoint.get("conditions") or {}).get("ready", True):
-                found += [(scheme or "http", endpoint["addresses"][0], number) for number in numbers]
-    if not found:
-        raise errors.service_unavailable(f'no endpoints available for service "{metadata["name"]}"')
-    return random.choice(found)
-
-
-async def _pass_on(
-    server: APIServer, request: web.BaseRequest, target: Target, path: str
-) -> web.StreamResponse:
-    scheme, host, port = target
-    shown = f"[{host}]" if ":" in host else host
-    url = URL(f"{scheme}://{shown}:{port}{path}", encoded=True)
-    skipped = _HOP_BY_HOP | _OURS
-    headers = [(k, v) for k, v in request.headers.items() if k.lower() not in skipped]
-    body = request.content if request.body_exists else None
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=10)
-    try:
-        async with server.http.request(
-            request.method, url, headers=headers, data=body, allow_redirects=False, timeout=limits
-        ) as answer:
-            response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            for name, value in answer.headers.items():
-                if name.lower() not in _HOP_BY_HOP | {"content-encoding"}:
-                    response.headers.add(name, value)
-            writer: Any = await response.prepare(request)
-            if writer is not None:
-                writer.send_headers()
-            async for data in answer.content.iter_any():
-                await response.write(data)
-            return response
-    except (aiohttp.ClientError, OSError) as error:
-        raise errors.service_unavailable(f"error trying to reach service: {error}") from None
