@@ -23,6 +23,7 @@ from kubepy.util.clock import Clock
 PARTIAL = "PartialObjectMetadata"
 PARTIAL_LIST = "PartialObjectMetadataList"
 TABLE = "Table"
+TABLE_ROWS = "Table without columns"
 
 Handler = Callable[[web.BaseRequest, Context, "Served", bytes], Awaitable[web.StreamResponse]]
 """A subresource or a resource that is not stored; gets the body already read."""
@@ -84,6 +85,13 @@ class Served:
         if as_kind == TABLE:
             return lambda entry: orjson.dumps(
                 self.table([entry], include, as_version, resource_version=str(entry.revision))
+            )
+        if as_kind == TABLE_ROWS:
+            return lambda entry: orjson.dumps(
+                {
+                    **self.table([entry], include, as_version, resource_version=str(entry.revision)),
+                    "columnDefinitions": None,
+                }
             )
         return lambda entry: orjson.dumps(self.partial(entry, as_version))
 

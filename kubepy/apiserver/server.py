@@ -141,6 +141,7 @@ class APIServer:
         ):
             await tasks.start(self.cacher.run)
             await self._parts.start(self, tasks)
+            await self.aggregator.start()
             web_server = Server(Dispatcher(self))
             listener = await asyncio.get_running_loop().create_server(
                 web_server,
@@ -154,7 +155,6 @@ class APIServer:
             tasks.start_soon(self._maintain)
             tasks.start_soon(self._parts.repair_services, self)
             tasks.start_soon(kubernetes_service.keep, self)
-            self.aggregator.follow()
             tasks.start_soon(self.aggregator.run)
             self.started = True
             _log.info("serving", address=config.bind_address, port=self.port)

@@ -231,6 +231,14 @@ def timeout_error(message: str, retry_after: int = 0) -> StatusError:
     return _error(504, "Timeout", f"Timeout: {message}", details)
 
 
+def too_large_resource_version(wanted: int, current: int) -> StatusError:
+    """504: a read names a resourceVersion that is not reached yet."""
+    error = timeout_error(f"Too large resource version: {wanted}, current: {current}", 1)
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    error.status["details"]["causes"] = [cause]
+    return error
+
+
 def server_timeout(gr: GR, operation: str, retry_after: int = 0) -> StatusError:
     """500: the operation could not be finished in time, trying again is safe."""
     message = f"The {operation} operation against {gr} could not be completed at this time, please try again."

@@ -91,7 +91,7 @@ async def test_all_watchers_see_the_same_events_in_the_same_order(admin: Client)
     async with (
         admin.watch(path) as one,
         admin.watch(path) as two,
-        admin.watch("/api/v1/configmaps?watch=1") as all_,
+        admin.watch("/api/v1/configmaps?watch=1&fieldSelector=metadata.namespace!=kube-system") as all_,
     ):
         async with anyio.create_task_group() as tasks:
             for n in range(20):
@@ -140,9 +140,26 @@ async def test_a_resource_version_that_is_too_old_is_expired(
     first = (await admin.post(CONFIG_MAPS, config_map("a"))).json["metadata"]["resourceVersion"]
     for n in range(5):
         await admin.patch(f"{CONFIG_MAPS}/a", {"data": {"k": str(n)}})
-    refused = await admin.get(f"{CONFIG_MAPS}?watch=1&resourceVersion={first}")
-    assert (refused.status, refused.json["reason"]) == (410, "Expired")
-    assert refused.message.startswith(f"too old resource version: {first} (")
+    async with admin.watch(f"{CONFIG_MAPS}?watch=1&resourceVersion={first}") as events:
+        event = await events.next()
+        assert event["type"] == "ERROR"
+        assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
+        assert event["object"]["message"].startswith(f"too old resource version: {first} (")
+        with pytest.raises(EOFError):
+            await events.next()
+
+
+async def test_a_resource_version_of_the_future_waits_for_what_comes_after_it(admin: Client) -> None:
+    first = int((await admin.post(CONFIG_MAPS, config_map("a"))).json["metadata"]["resourceVersion"])
+    async with admin.watch(f"{CONFIG_MAPS}?watch=1&resourceVersion={first + 1}") as events:
+        await admin.post(CONFIG_MAPS, config_map("b"))  # at first + 1: not after it
+        await admin.post(CONFIG_MAPS, config_map("c"))
+        assert await events.take(1) == [("ADDED", "c")]
+    bare = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    async with admin.watch(f"{CONFIG_MAPS}?{bare}&resourceVersion={first + 10_000}") as events:
+        refused = (await events.next())["object"]
+        assert refused["reason"] == "Timeout"
+        assert refused["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
 
 
 async def test_watches_resume_across_a_restart_of_the_server(keys: Keys, tmp_path: object) -> None:
@@ -201,6 +218,10 @@ async def test_watches_as_table_and_as_metadata(admin: Client) -> None:
         await admin.post(CONFIG_MAPS, config_map("a"))
         event = (await tables.next())["object"]
         assert (event["kind"], event["rows"][0]["cells"][0]) == ("Table", "a")
+        assert [column["name"] for column in event["columnDefinitions"]] == ["Name", "Data", "Age"]
+        await admin.patch(f"{CONFIG_MAPS}/a", {"data": {"x": "y"}})
+        event = (await tables.next())["object"]
+        assert (event["rows"][0]["cells"][1], event["columnDefinitions"]) == (2, None)
         event = (await metadata.next())["object"]
         assert (event["kind"], event["metadata"]["name"], "data" in event) == (
             "PartialObjectMetadata",

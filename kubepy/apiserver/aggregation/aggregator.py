@@ -198,15 +198,17 @@ class Aggregator:
 
     # --- keeping the objects true
 
+    async def start(self) -> None:
+        """What must be there before the first request: the ConfigMap, the APIServices of what is served."""
+        self.follow()
+        await authentication_config.publish(self._server)
+        await self._register()
+
     async def run(self) -> None:
         """Register what is served here and check what is served elsewhere, until cancelled."""
-        published = False
         while True:
             self._changed = anyio.Event()
             try:
-                if not published:
-                    await authentication_config.publish(self._server)
-                    published = True
                 await self._register()
                 async with anyio.create_task_group() as tasks:
                     for api_service in self:
@@ -222,16 +224,18 @@ class Aggregator:
         store = server.served.get(r.API_SERVICES).store
         wanted = {(s.resource.gvk.group, s.resource.gvk.version) for s in server.served}
         wanted.discard((r.API_SERVICES.group, r.API_SERVICES.version))
-        for group, version in sorted(wanted):
-            await ensure(server, r.API_SERVICES, registration.local(group, version))
+        async with anyio.create_task_group() as tasks:
+            for group, version in sorted(wanted):
+                tasks.start_soon(ensure, server, r.API_SERVICES, registration.local(group, version))
         await server.cacher.fresh()
-        for entry in list(store.cache.entries.values()):
-            obj = entry.obj
-            label = (obj["metadata"].get("labels") or {}).get(registration.MANAGED)
-            if label == registration.ALWAYS and _group_version(obj) not in wanted:
-                await self._delete(entry.name)
-            elif not obj["spec"].get("service"):
-                await self._set_condition(entry.name, obj, availability.LOCAL)
+        async with anyio.create_task_group() as tasks:
+            for entry in list(store.cache.entries.values()):
+                obj = entry.obj
+                label = (obj["metadata"].get("labels") or {}).get(registration.MANAGED)
+                if label == registration.ALWAYS and _group_version(obj) not in wanted:
+                    tasks.start_soon(self._delete, entry.name)
+                elif not obj["spec"].get("service"):
+                    tasks.start_soon(self._set_condition, entry.name, obj, availability.LOCAL)
 
     async def _delete(self, name: str) -> None:
         store = self._server.served.get(r.API_SERVICES).store

@@ -103,7 +103,7 @@ class Cacher:
         with anyio.move_on_after(_READ_TIMEOUT):
             await future
             return
-        raise errors.timeout_error(f"Too large resource version: {revision}, current: {self.revision}", 1)
+        raise errors.too_large_resource_version(revision, self.revision)
 
     def _wake(self) -> None:
         if not self._waiting:

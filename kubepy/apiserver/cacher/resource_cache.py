@@ -33,6 +33,14 @@ class ResourceCache:
         """The object, if it is there."""
         return self.entries.get(key)
 
+    def count(self, namespace: str, *, start: str = "") -> int:
+        """How many objects there are from the key `start` on."""
+        keys = self._keys
+        prefix = f"{namespace}/" if namespace else ""
+        first = bisect.bisect_left(keys, max(prefix, start))
+        last = bisect.bisect_left(keys, f"{namespace}0") if prefix else len(keys)
+        return last - first
+
     def select(self, selector: ObjectSelector, *, start: str = "") -> Iterator[Entry]:
         """The selected objects in key order, from the key `start` on."""
         prefix = f"{selector.namespace}/" if selector.namespace else ""

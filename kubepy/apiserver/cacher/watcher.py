@@ -47,10 +47,14 @@ class ObjectSelector:
 
 
 class Watcher:
-    """Receives the events of one resource in order. Frames gather until `flush`."""
+    """Receives the events of one resource in order. Frames gather until `flush`.
+
+    `later` takes the place of `transform` after the first event: a Table names its columns only once.
+    """
 
     __slots__ = (
         "_bookmark_frame",
+        "_later",
         "_pending",
         "_values",
         "bucket",
@@ -68,11 +72,13 @@ class Watcher:
         *,
         revision: int,
         transform: Transform | None = None,
+        later: Transform | None = None,
         bookmark_frame: Callable[[int], bytes] | None = None,
     ) -> None:
         self.selector = selector
         self.sink = sink
         self.transform = transform
+        self._later = later
         self._bookmark_frame = bookmark_frame
         self.revision = revision
         self.bucket = ("", "")
@@ -86,6 +92,8 @@ class Watcher:
             return False
         self.revision = event.revision
         self._pending.append(event.frame(event_type, self.transform))
+        if self._later is not None:
+            self.transform, self._later = self._later, None
         return len(self._pending) == 1
 
     def _type_for(self, event: CacheEvent) -> str | None:

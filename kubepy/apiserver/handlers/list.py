@@ -54,7 +54,9 @@ async def _page(
     limit = max(0, query.number("limit") or 0)
     token, match = query.get("continue"), query.get("resourceVersionMatch")
     version = query.get("resourceVersion")
-    _check_options(version, match, token)
+    _check_options(version, match, token, send_initial="sendInitialEvents" in query)
+    if version == "0" and not token:
+        limit = 0  # whatever the cache holds, all of it: as kube-apiserver answers from its watch cache
     if token:
         revision, start = _decode_continue(token)
         if revision >= 0:
@@ -78,10 +80,11 @@ def _cached_page(served: Served, cacher: Cacher, selector: ObjectSelector, start
     entries: list[Entry] = []
     for entry in cache.select(selector, start=start):
         if len(entries) == limit:
-            token = _encode_continue(cacher.revision, f"{entries[-1].key}\0")
+            token_start = f"{entries[-1].key}\0"
+            token = _encode_continue(cacher.revision, token_start)
             remaining = None
             if selector.unfiltered:
-                remaining = sum(1 for _ in cache.select(selector, start=f"{entries[-1].key}\0"))
+                remaining = cache.count(selector.namespace, start=token_start)
             return Page(entries, cacher.revision, token, remaining)
         entries.append(entry)
     return Page(entries, cacher.revision)
@@ -109,8 +112,7 @@ async def _stored_page(
         except CompactedError:
             raise _expired(revision, start, token) from None
         except FutureRevisionError as error:
-            detail = f"Too large resource version: {revision}, current: {error.current_revision}"
-            raise errors.timeout_error(detail, 1) from None
+            raise errors.too_large_resource_version(revision, error.current_revision) from None
         for number, kv in enumerate(listed.items):
             key = kv.key[len(root) :]
             data = encoding.with_revision(kv.value, kv.revision)
@@ -138,8 +140,11 @@ def _expired(revision: int, start: str, token: str) -> errors.StatusError:
     return error
 
 
-def _check_options(version: str, match: str, token: str) -> None:
+def _check_options(version: str, match: str, token: str, *, send_initial: bool) -> None:
     causes = []
+    if send_initial:
+        detail = "sendInitialEvents is forbidden for list"
+        causes.append(errors.forbidden_field("sendInitialEvents", detail))
     if match:
         if token:
             detail = "resourceVersionMatch is forbidden when continue is provided"

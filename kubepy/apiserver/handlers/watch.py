@@ -18,7 +18,7 @@ from kubepy.apiserver.cacher.entry import Transform
 from kubepy.apiserver.handlers import responses, selectors
 from kubepy.apiserver.negotiation import JSON
 from kubepy.apiserver.requests import Context
-from kubepy.apiserver.served import PARTIAL, TABLE, Served
+from kubepy.apiserver.served import PARTIAL, TABLE, TABLE_ROWS, Served
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GK
 from kubepy.util.clock import Clock
@@ -107,26 +107,36 @@ async def watch(
     if representation.media_type != JSON:
         raise errors.not_acceptable([JSON])
     selector = selectors.read(context, served)
-    start, initial, initial_end = await _start(context, cacher)
     include = context.query.get("includeObject", "Metadata")
-    transform = served.transform(representation.as_kind, representation.as_version, include)
+    as_version = representation.as_version
+    transform = served.transform(representation.as_kind, as_version, include)
+    later = served.transform(TABLE_ROWS, as_version, include) if representation.as_kind == TABLE else None
+    _check_request(context)
+    try:
+        start, initial, initial_end = await _start(context, cacher)
+    except errors.StatusError as error:
+        return await _failed(request, context, error)
     bookmark = _Bookmark(served, representation.as_kind)
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
     stream = WatchStream(transport)
-    watcher = Watcher(
-        selector,
-        stream,
-        served.store.cache.values,
-        revision=start,
-        transform=transform,
-        bookmark_frame=bookmark.frame if context.query.flag("allowWatchBookmarks") or initial_end else None,
-    )
     cache = served.store.cache
     # No await between the look at the present state and the registration: neither gap nor double.
     present = list(cache.select(selector)) if initial else []
-    cache.register(watcher)
+    watcher = Watcher(
+        selector,
+        stream,
+        cache.values,
+        revision=start,
+        transform=later if present and later is not None else transform,
+        later=None if present else later,
+        bookmark_frame=bookmark.frame if context.query.flag("allowWatchBookmarks") or initial_end else None,
+    )
+    try:
+        cache.register(watcher)
+    except errors.StatusError as error:
+        return await _failed(request, context, error)
     streams.add(stream)
     forget = on_lost(stream.end)
     try:
@@ -135,7 +145,7 @@ async def watch(
         writer = await response.prepare(request)
         if writer is not None:
             writer.send_headers()
-        await _send_initial(response, present, transform)
+        await _send_initial(response, present, transform, later)
         if initial_end:
             transport.write(bookmark.frame(start, initial_events_end=True))
         stream.release()
@@ -159,8 +169,18 @@ def _timeout(context: Context, minimum: float) -> float:
     return float(wanted) if wanted else minimum * (1 + random.random())
 
 
-async def _start(context: Context, cacher: Cacher) -> tuple[int, bool, bool]:
-    """(revision to start after, send the present state first, mark its end)."""
+async def _failed(
+    request: web.BaseRequest, context: Context, error: errors.StatusError
+) -> web.StreamResponse:
+    """A watch that was well asked for but cannot be had ends with an ERROR event, as in Kubernetes."""
+    response = web.StreamResponse(headers=responses.headers(context, JSON))
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(b'{"type":"ERROR","object":%b}\n' % orjson.dumps(error.status))
+    return response
+
+
+def _check_request(context: Context) -> None:
     query = context.query
     version, match = query.get("resourceVersion"), query.get("resourceVersionMatch")
     send_initial = query.optional_flag("sendInitialEvents")
@@ -169,6 +189,13 @@ async def _start(context: Context, cacher: Cacher) -> tuple[int, bool, bool]:
         raise errors.bad_request(
             f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
         )
+
+
+async def _start(context: Context, cacher: Cacher) -> tuple[int, bool, bool]:
+    """(revision to start after, send the present state first, mark its end)."""
+    query = context.query
+    version = query.get("resourceVersion")
+    send_initial = query.optional_flag("sendInitialEvents")
     revision = int(version or 0)
     if send_initial:
         if version:
@@ -180,7 +207,7 @@ async def _start(context: Context, cacher: Cacher) -> tuple[int, bool, bool]:
         if not version:
             await cacher.fresh()
         return cacher.revision, send_initial is None, False
-    await cacher.wait_for(revision)
+    # A revision that is not reached yet is none to wait for: events after it will come.
     return revision, False, False
 
 
@@ -201,12 +228,13 @@ def _check_options(send_initial: bool | None, match: str, *, bookmarks: bool) ->
 
 
 async def _send_initial(
-    response: web.StreamResponse, present: list[Entry], transform: Transform | None
+    response: web.StreamResponse, present: list[Entry], transform: Transform | None, later: Transform | None
 ) -> None:
     gathered: list[bytes] = []
     size = 0
     for entry in present:
         data = entry.data if transform is None else transform(entry)
+        transform = later or transform
         line = b'{"type":"ADDED","object":%b}\n' % data
         gathered.append(line)
         size += len(line)
