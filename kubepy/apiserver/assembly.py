@@ -33,6 +33,7 @@ from kubepy.apiserver.registry.services import Reservations, ServiceStrategy
 from kubepy.apiserver.registry.store import Change, Store
 from kubepy.apiserver.registry.strategy import Strategy
 from kubepy.apiserver.served import Handler, Served, ServedResources
+from kubepy.apiserver.webhooks import ServiceResolver, WebhookClient
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import make_key
@@ -62,6 +63,7 @@ class Parts:
     rbac: RBAC
     node: NodeAuthorizer
     services: ServiceStrategy
+    webhooks: WebhookClient
 
     async def start(self, server: APIServer, tasks: TaskGroup) -> None:
         """Once the watch cache is loaded: connect what listens to it, make the default objects."""
@@ -72,6 +74,7 @@ class Parts:
             for gvr in (r.PODS, r.PERSISTENT_VOLUME_CLAIMS, r.PERSISTENT_VOLUMES)
         )
         self.node.follow(pods, claims, volumes)
+        tasks.start_soon(self.webhooks.run)
         await bootstrap.run(server)
 
     async def repair_services(self, server: APIServer) -> None:
@@ -109,7 +112,8 @@ def build(server: APIServer) -> Parts:
         store = served.get(r.RESOURCE_QUOTAS).store
         return await store.update(context("update", namespace), namespace, name, change, internal=True)
 
-    admission = plugins.build(cache, clock, update_quota)
+    webhooks = WebhookClient(ServiceResolver(cache))
+    admission = plugins.build(server, served, cache, webhooks, update_quota)
     reservations = Reservations(server.backend, server.cacher, clock)
     services = ServiceStrategy(reservations, config.service_cluster_ip_range, config.node_ports)
     strategies: dict[GVR, Strategy] = {
@@ -153,6 +157,7 @@ def build(server: APIServer) -> Parts:
         rbac=rbac,
         node=node,
         services=services,
+        webhooks=webhooks,
     )
 
 

@@ -92,6 +92,7 @@ class Context:
     user: User
     headers: Mapping[str, str]
     warnings: list[str]
+    annotations: dict[str, str] | None = None  # of the audit event; None while nobody audits
 
     @property
     def manager(self) -> str:
@@ -101,6 +102,11 @@ class Context:
             return named
         agent = self.headers.get("User-Agent", "").partition("/")[0]
         return "".join(filter(str.isprintable, agent))[:_MAX_MANAGER]
+
+    def annotate(self, key: str, value: str) -> None:
+        """Add an annotation to the request's audit event; the first value of a key stays."""
+        if self.annotations is not None:
+            self.annotations.setdefault(key, value)
 
     def warn(self, message: str) -> None:
         """Send the client a Warning header with its answer; each text once."""

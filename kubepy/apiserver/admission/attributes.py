@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kubepy.api.kind import Kind
 from kubepy.api.resources import Resource
+from kubepy.apiserver.admission.reinvocation import Reinvocation
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.registry.options import DeleteOptions, write_options
 from kubepy.apiserver.requests import Context
@@ -30,6 +31,7 @@ class Attributes:
     context: Context
     dry_run: bool
     delete_options: DeleteOptions | None = None
+    _reinvocation: Reinvocation | None = None
 
     @property
     def resource(self) -> Resource:
@@ -47,6 +49,27 @@ class Attributes:
         if self.delete_options is not None:
             return self.delete_options.to_obj()
         return write_options(self.context)
+
+    @property
+    def reinvocation(self) -> Reinvocation:
+        """Who must see the object again."""
+        if self._reinvocation is None:
+            self._reinvocation = Reinvocation()
+        return self._reinvocation
+
+    @property
+    def wants_second_round(self) -> bool:
+        """True when a webhook or a policy has changed the object."""
+        return self._reinvocation is not None and self._reinvocation.wanted
+
+    @property
+    def audited(self) -> bool:
+        """True when somebody will read annotations."""
+        return self.context.annotations is not None
+
+    def annotate(self, key: str, value: str) -> None:
+        """Write into the audit log."""
+        self.context.annotate(key, value)
 
     def warn(self, message: str) -> None:
         """Send the client a Warning header."""

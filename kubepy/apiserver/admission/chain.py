@@ -31,7 +31,13 @@ class AdmissionChain:
         self._validating = [p for p in plugins if type(p).validate is not Plugin.validate]
 
     async def mutate(self, attributes: Attributes) -> None:
-        """Let every plugin change the object."""
+        """Let every plugin change the object; a second time when a webhook or policy has changed it."""
+        await self._mutate(attributes)
+        if attributes.wants_second_round:
+            attributes.reinvocation.running = True
+            await self._mutate(attributes)
+
+    async def _mutate(self, attributes: Attributes) -> None:
         for plugin in self._mutating:
             if attributes.operation in plugin.operations and plugin.handles(attributes):
                 await plugin.mutate(attributes)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kubepy.api import resources as r
-from kubepy.apiserver.admission.chain import AdmissionChain
+from kubepy.apiserver.admission.chain import AdmissionChain, Plugin
 from kubepy.apiserver.admission.default_classes import (
     DefaultIngressClass,
     DefaultStorageClass,
     StorageObjectInUseProtection,
 )
+from kubepy.apiserver.admission.equivalents import Equivalents
+from kubepy.apiserver.admission.expressions import Environment
 from kubepy.apiserver.admission.limit_ranger import LimitRanger
+from kubepy.apiserver.admission.matching import Index
 from kubepy.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kubepy.apiserver.admission.node_defaults import DefaultTolerationSeconds, TaintNodesByCondition
 from kubepy.apiserver.admission.node_restriction import NodeRestriction
@@ -19,28 +23,72 @@ from kubepy.apiserver.admission.priority import Priority
 from kubepy.apiserver.admission.resource_quota import ResourceQuota, UpdateQuota
 from kubepy.apiserver.admission.runtime_class import RuntimeClass
 from kubepy.apiserver.admission.service_account import ServiceAccount
+from kubepy.apiserver.admission.webhook.calling import Caller
+from kubepy.apiserver.admission.webhook.configuration import Hook, compile_hooks
+from kubepy.apiserver.admission.webhook.mutating import MutatingWebhooks
+from kubepy.apiserver.admission.webhook.validating import ValidatingWebhooks
 from kubepy.apiserver.cacher import ResourceCache
+from kubepy.apiserver.webhooks import WebhookClient
 from kubepy.machinery.gvk import GVR
-from kubepy.util.clock import Clock
+
+if TYPE_CHECKING:
+    from kubepy.apiserver.served import ServedResources
+    from kubepy.apiserver.server import APIServer
 
 
-def build(cache: Callable[[GVR], ResourceCache], clock: Clock, update_quota: UpdateQuota) -> AdmissionChain:
-    """All plugins that are always on."""
+def build(
+    server: APIServer,
+    served: ServedResources,
+    cache: Callable[[GVR], ResourceCache],
+    webhooks: WebhookClient,
+    update_quota: UpdateQuota,
+) -> AdmissionChain:
+    """All plugins that are on."""
+    quota = ResourceQuota(
+        cache(r.RESOURCE_QUOTAS), lambda resource: cache(resource.gvr), update_quota, server.clock
+    )
     return AdmissionChain(
         [
-            NamespaceLifecycle(cache(r.NAMESPACES)),
-            LimitRanger(cache(r.LIMIT_RANGES)),
-            ServiceAccount(cache(r.SERVICE_ACCOUNTS), clock),
-            NodeRestriction(cache(r.PODS)),
-            TaintNodesByCondition(),
-            Priority(cache(r.PRIORITY_CLASSES)),
-            DefaultTolerationSeconds(),
-            DefaultStorageClass(cache(r.STORAGE_CLASSES)),
-            StorageObjectInUseProtection(),
-            RuntimeClass(cache(r.RUNTIME_CLASSES)),
-            DefaultIngressClass(cache(r.INGRESS_CLASSES)),
-            ResourceQuota(
-                cache(r.RESOURCE_QUOTAS), lambda resource: cache(resource.gvr), update_quota, clock
-            ),
+            *_builtin(server, cache),
+            *_extensions(server, served, cache, webhooks),
+            quota,
         ]
     )
+
+
+def _builtin(server: APIServer, cache: Callable[[GVR], ResourceCache]) -> list[Plugin]:
+    return [
+        NamespaceLifecycle(cache(r.NAMESPACES)),
+        LimitRanger(cache(r.LIMIT_RANGES)),
+        ServiceAccount(cache(r.SERVICE_ACCOUNTS), server.clock),
+        NodeRestriction(cache(r.PODS)),
+        TaintNodesByCondition(),
+        Priority(cache(r.PRIORITY_CLASSES)),
+        DefaultTolerationSeconds(),
+        DefaultStorageClass(cache(r.STORAGE_CLASSES)),
+        StorageObjectInUseProtection(),
+        RuntimeClass(cache(r.RUNTIME_CLASSES)),
+        DefaultIngressClass(cache(r.INGRESS_CLASSES)),
+    ]
+
+
+def _extensions(
+    server: APIServer,
+    served: ServedResources,
+    cache: Callable[[GVR], ResourceCache],
+    webhooks: WebhookClient,
+) -> list[Plugin]:
+    """What users configure: policies and webhooks."""
+    equivalents = Equivalents(served)
+    environment = Environment(lambda: server.authorizer, equivalents.convert)
+    caller = Caller(webhooks, cache(r.NAMESPACES), environment)
+
+    def hooks(gvr: GVR) -> Index[Hook]:
+        index = Index(cache(gvr), compile_hooks, equivalents.names)
+        equivalents.on_change(index.forget)
+        return index
+
+    return [
+        MutatingWebhooks(hooks(r.MUTATING_WEBHOOK_CONFIGURATIONS), caller),
+        ValidatingWebhooks(hooks(r.VALIDATING_WEBHOOK_CONFIGURATIONS), caller),
+    ]

@@ -100,7 +100,7 @@ class Store:
         self.prefix = keys.prefix(kind.resource)
         self.clock = clock
         self._tracker = tracker
-        self._codec = codec
+        self.codec = codec
         self._backend = backend
         self._cacher = cacher
         self._admission = admission
@@ -149,12 +149,16 @@ class Store:
         )
 
     async def admit(
-        self, context: Context, operation: str, obj: Obj | None, old: Obj | None, *, dry_run: bool
-    ) -> None:
-        """Admission of a write that is not stored here: a subresource with a body of its own."""
+        self, context: Context, operation: str, obj: Obj | None, old: Obj | None, *, dry_run: bool = False
+    ) -> Obj | None:
+        """Admission of a write that is not stored here: a subresource with a body of its own, or CONNECT.
+
+        Gives the object as plugins left it.
+        """
         attributes = self.attributes(context, operation, obj, old, dry_run=dry_run)
         await self._admission.mutate(attributes)
         await self._admission.validate(attributes)
+        return attributes.obj
 
     # --- create
 
@@ -248,7 +252,7 @@ class Store:
     async def _update_once(
         self, context: Context, entry: Entry, change: Change, *, subresource: str, dry_run: bool
     ) -> Written:
-        old = entry.obj if self._codec is None else await self._codec.from_stored(entry)
+        old = entry.obj if self.codec is None else await self.codec.from_stored(entry)
         gr, name = self.resource.gr, old["metadata"]["name"]
         obj = await change(old)
         wanted = obj["metadata"].get("resourceVersion")
@@ -295,8 +299,8 @@ class Store:
         return Written(encoding.with_revision(encoded, revision))
 
     async def _encode(self, obj: Obj) -> bytes:
-        if self._codec is not None:
-            obj = await self._codec.to_stored(obj)
+        if self.codec is not None:
+            obj = await self.codec.to_stored(obj)
         return encoding.encode(obj)
 
     def _may_go(self, obj: Obj) -> bool:
@@ -309,8 +313,8 @@ class Store:
         if not dry_run:
             await self._backend.delete(f"{keys.ROOT}{self.prefix}{entry.key}", entry.revision)
             await self.strategy.after_delete(obj)
-        if self._codec is not None:
-            obj = await self._codec.to_stored(obj)
+        if self.codec is not None:
+            obj = await self.codec.to_stored(obj)
         return Written(orjson.dumps(obj), deleted=True)
 
     # --- delete
@@ -329,7 +333,7 @@ class Store:
         raise errors.modified(self.resource.gr, name)
 
     async def _delete_once(self, context: Context, entry: Entry, wanted: DeleteOptions) -> Written:
-        old = entry.obj if self._codec is None else await self._codec.from_stored(entry)
+        old = entry.obj if self.codec is None else await self.codec.from_stored(entry)
         meta.check_preconditions(old, self.resource.gr, wanted.uid, wanted.resource_version, entry.revision)
         attributes = self.attributes(
             context, "DELETE", None, old, dry_run=wanted.dry_run, delete_options=wanted
