@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.config import APIServerConfig
 
 MAX_BODY = 3 * 1024 * 1024
+HEADER_TIMEOUT = 32.0
+HANDSHAKE_TIMEOUT = 10.0
 
 
 class Connection(RequestHandler):
@@ -23,14 +26,28 @@ class Connection(RequestHandler):
         super().__init__(*args, **kwargs)
         self.certificate_user: User | None = None
         self.hijacked = False  # a tunnel has the transport now
+        self._header_timer: asyncio.TimerHandle | None = None  # a request's head must be here by then
         self._on_lost: set[Callable[[], None]] = set()
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.certificate_user = x509.user_of(transport.get_extra_info("peercert"))
+        self._header_timer = self._loop.call_later(HEADER_TIMEOUT, self.force_close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        timer = self._header_timer
+        if self._messages or self._current_request is not None or self.hijacked:
+            if timer is not None:
+                timer.cancel()
+                self._header_timer = None
+        elif timer is None:
+            self._header_timer = self._loop.call_later(HEADER_TIMEOUT, self.force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        if self._header_timer is not None:
+            self._header_timer.cancel()
         for callback in list(self._on_lost):
             callback()
 

@@ -60,6 +60,8 @@ class Dispatcher:
             response = responses.send_status(context, errors.request_entity_too_large(f"limit is {MAX_BODY}"))
         except (ConnectionError, asyncio.CancelledError):
             raise
+        except RecursionError:
+            response = responses.send_status(context, errors.bad_request("the object is nested too deeply"))
         except StorageError as error:
             _log.error("storage failed", error=str(error), path=path)
             response = responses.send_status(context, errors.service_unavailable(f"storage: {error}"))
@@ -82,6 +84,8 @@ class Dispatcher:
             raise errors.too_many_requests("the server is shutting down", 1)
         config = server.config
         mutating = request.method in _MUTATING
+        if context.user.is_master:
+            return await self._route(request, context)  # the flow schema "exempt"
         if mutating:
             if self._writing >= config.max_mutating_requests_inflight:
                 raise errors.too_many_requests("Too many requests, please try again later.", 1)

@@ -16,6 +16,7 @@ JSON = "application/json"
 YAML = "application/yaml"
 _READABLE = (JSON, YAML)
 _META_VERSIONS = ("v1", "v1beta1")
+_ALIASED_NODES = 100_000
 _PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 
 
@@ -84,12 +85,30 @@ def parse_body(body: bytes, content_type: str) -> Any:
     if media in (YAML, "text/yaml", "application/x-yaml"):
         try:
             # Through JSON: YAML's own types (dates) must not get into objects.
-            return orjson.loads(orjson.dumps(yaml.load(body, Loader=_JSONLoader)))
+            loaded = yaml.load(body, Loader=_JSONLoader)
+            if b"*" in body:
+                _check_aliases(loaded, len(body))
+            return orjson.loads(orjson.dumps(loaded))
         except (yaml.YAMLError, orjson.JSONEncodeError, RecursionError) as error:
             raise errors.bad_request(f"error converting YAML to JSON: {error}") from None
     if media == protobuf.MEDIA_TYPE:
         return protobuf.decode_object(body)
     raise errors.unsupported_media_type((*_READABLE, protobuf.MEDIA_TYPE))
+
+
+def _check_aliases(document: Any, size: int) -> None:
+    """Refuse a document that aliases blow up far beyond what was sent."""
+    left = _ALIASED_NODES + 10 * size
+    waiting = [document]
+    while waiting:
+        node = waiting.pop()
+        left -= 1
+        if left < 0:
+            raise yaml.YAMLError("yaml: document contains excessive aliasing")
+        if isinstance(node, dict):
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 class _JSONLoader(yaml.CSafeLoader):

@@ -19,7 +19,7 @@ from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import Cacher, keys
 from kubepy.apiserver.cacher.entry import FieldValues
 from kubepy.apiserver.config import APIServerConfig
-from kubepy.apiserver.connection import Server, tls_context
+from kubepy.apiserver.connection import HANDSHAKE_TIMEOUT, Server, tls_context
 from kubepy.apiserver.discovery import Discovery
 from kubepy.apiserver.dispatch import Dispatcher
 from kubepy.apiserver.handlers.watch import WatchStreams
@@ -148,6 +148,7 @@ class APIServer:
                 config.bind_address,
                 config.secure_port,
                 ssl=tls_context(config),
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if config.tls_cert_file is not None else None,
                 backlog=1024,
                 reuse_address=True,
             )

@@ -63,7 +63,7 @@ async def _page(
             return await _stored_page(served, backend, selector, revision, start, limit, token=token)
         await cacher.fresh()
         return _cached_page(served, cacher, selector, start, limit)
-    wanted = _revision(version) if version else None
+    wanted = selectors.revision(version) if version else None
     if wanted and (match == "Exact" or (limit and not match)):
         return await _stored_page(served, backend, selector, wanted, "", limit)
     if wanted is None:
@@ -161,15 +161,6 @@ def _check_options(version: str, match: str, token: str, *, send_initial: bool) 
         raise errors.invalid(GK("meta.k8s.io", "ListOptions"), "", causes)
     if token and version not in ("", "0"):
         raise errors.bad_request("specifying resource version is not allowed when using continue")
-
-
-def _revision(text: str) -> int:
-    if not text.isdecimal():
-        cause = errors.invalid_value(
-            "resourceVersion", text, f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        )
-        raise errors.bad_request(f"Invalid value: {cause.message}")
-    return int(text)
 
 
 def _encode_continue(revision: int, start: str) -> str:

@@ -7,6 +7,21 @@ from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors, fields, labels
 
+_MAX_REVISION = 2**64 - 1
+
+
+def revision(text: str) -> int:
+    """A resourceVersion of the query, 0 for none. Raises 400."""
+    if not text:
+        return 0
+    problem = "" if text.isdecimal() and text.isascii() else "invalid syntax"
+    if not problem and int(text) > _MAX_REVISION:
+        problem = "value out of range"
+    if problem:
+        detail = f'strconv.ParseUint: parsing "{text}": {problem}'
+        raise errors.bad_request(f"{errors.invalid_value('', text, detail).message}")
+    return int(text)
+
 
 def read(context: Context, served: Served) -> ObjectSelector:
     """From labelSelector, fieldSelector and the namespace of the path. Raises 400."""

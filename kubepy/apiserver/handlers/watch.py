@@ -112,6 +112,7 @@ async def watch(
     transform = served.transform(representation.as_kind, as_version, include)
     later = served.transform(TABLE_ROWS, as_version, include) if representation.as_kind == TABLE else None
     _check_request(context)
+    seconds = _timeout(context, min_timeout)
     try:
         start, initial, initial_end = await _start(context, cacher)
     except errors.StatusError as error:
@@ -151,7 +152,7 @@ async def watch(
         stream.release()
         watcher.flush()
         if not streams.closing:
-            timer = clock.call_later(_timeout(context, min_timeout), stream.end)
+            timer = clock.call_later(seconds, stream.end)
             try:
                 await stream.ended
             finally:
@@ -185,10 +186,7 @@ def _check_request(context: Context) -> None:
     version, match = query.get("resourceVersion"), query.get("resourceVersionMatch")
     send_initial = query.optional_flag("sendInitialEvents")
     _check_options(send_initial, match, bookmarks=query.flag("allowWatchBookmarks"))
-    if version and not version.isdecimal():
-        raise errors.bad_request(
-            f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
-        )
+    selectors.revision(version)
 
 
 async def _start(context: Context, cacher: Cacher) -> tuple[int, bool, bool]:
