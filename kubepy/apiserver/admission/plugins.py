@@ -19,6 +19,7 @@ from kubepy.apiserver.admission.matching import Index
 from kubepy.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kubepy.apiserver.admission.node_defaults import DefaultTolerationSeconds, TaintNodesByCondition
 from kubepy.apiserver.admission.node_restriction import NodeRestriction
+from kubepy.apiserver.admission.pod_security.plugin import PodSecurity
 from kubepy.apiserver.admission.priority import Priority
 from kubepy.apiserver.admission.resource_quota import ResourceQuota, UpdateQuota
 from kubepy.apiserver.admission.runtime_class import RuntimeClass
@@ -63,6 +64,7 @@ def _builtin(server: APIServer, cache: Callable[[GVR], ResourceCache]) -> list[P
         ServiceAccount(cache(r.SERVICE_ACCOUNTS), server.clock),
         NodeRestriction(cache(r.PODS)),
         TaintNodesByCondition(),
+        PodSecurity(cache(r.NAMESPACES), cache(r.PODS)),
         Priority(cache(r.PRIORITY_CLASSES)),
         DefaultTolerationSeconds(),
         DefaultStorageClass(cache(r.STORAGE_CLASSES)),
