@@ -23,6 +23,7 @@ from kubepy.apiserver.authorization.rbac import RBAC
 from kubepy.apiserver.bootstrap import policy
 from kubepy.apiserver.bootstrap.objects import context
 from kubepy.apiserver.cacher import Entry, ResourceCache, keys
+from kubepy.apiserver.fieldmanagement import FieldManager
 from kubepy.apiserver.handlers import connect, pods, proxy, reviews, scale, token
 from kubepy.apiserver.openapi import OpenAPI
 from kubepy.apiserver.registry import conversion
@@ -126,7 +127,8 @@ def build(server: APIServer) -> Parts:
         # Kinds with two names share the store of the one they rest under.
         stored = SCHEME.kind(resource.storage_gvr)
         strategy = strategies.setdefault(resource.storage_gvr, Strategy(resource.storage_gvr))
-        store = Store(stored, strategy, server.backend, server.cacher, admission, clock)
+        tracker = FieldManager(stored, clock)
+        store = Store(stored, strategy, server.backend, server.cacher, admission, clock, tracker)
         convert, revert = _CONVERSIONS.get(resource.gvr, (None, None))
         kind = SCHEME.kind(resource.gvr)
         served.add(Served(kind, store, clock, convert, revert))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -10,7 +12,9 @@ from aiohttp import web
 from kubepy.apiserver import requests
 from kubepy.apiserver.authorization.attributes import of_request
 from kubepy.apiserver.connection import MAX_BODY, Connection
+from kubepy.apiserver.fieldmanagement import is_apply
 from kubepy.apiserver.handlers import responses
+from kubepy.apiserver.handlers.apply import apply
 from kubepy.apiserver.handlers.create import create
 from kubepy.apiserver.handlers.delete import delete, delete_collection
 from kubepy.apiserver.handlers.get import get
@@ -169,12 +173,19 @@ class Dispatcher:
             case "update":
                 return await update(context, served, body)
             case "patch":
+                if is_apply(context):
+                    return await apply(context, served, body, partial(self._may_create, context))
                 return await patch(context, served, body)
             case "delete":
                 return await delete(context, served, body)
             case "deletecollection":
                 return await delete_collection(context, served, server.cacher, body)
         raise errors.method_not_allowed()
+
+    def _may_create(self, context: Context) -> None:
+        """An apply that finds no object is a create. Raises 403."""
+        attributes = of_request(replace(context.info, verb="create"))
+        self._server.authorizer.check(context.user, attributes)
 
     async def _watch(self, request: web.BaseRequest, context: Context, served: Served) -> web.StreamResponse:
         server = self._server

@@ -13,12 +13,13 @@ from kubepy.machinery.meta import Obj, deep_copy
 if TYPE_CHECKING:
     from kubepy.apiserver.server import APIServer
 
+_HEADERS = {"User-Agent": "kube-apiserver"}
 _SELF = User("system:apiserver", (MASTERS,))
 
 
 def context(verb: str, namespace: str = "") -> Context:
     """The server acting for itself."""
-    return Context(RequestInfo("", "", verb, namespace=namespace), Query(""), _SELF, {}, [])
+    return Context(RequestInfo("", "", verb, namespace=namespace), Query(""), _SELF, _HEADERS, [])
 
 
 async def ensure(server: APIServer, gvr: GVR, obj: Obj) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from kubepy.api.scheme import SCHEME
 from kubepy.apiserver import negotiation
@@ -84,8 +84,7 @@ def settle(context: Context, served: Served, obj: Obj) -> Obj:
     """What `read` does after parsing; also for the outcome of a patch."""
     check_type(obj, served.resource.gvk)
     fit(context, obj, served.kind.decode)
-    metadata: Any = obj.setdefault("metadata", {})
-    metadata.pop("managedFields", None)
+    obj.setdefault("metadata", {})
     if served.revert is not None:
         obj = served.revert(obj)
     served.store.kind.default(obj)

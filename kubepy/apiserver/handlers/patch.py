@@ -1,4 +1,4 @@
-"""PATCH: JSON patch, merge patch, strategic merge patch."""
+"""PATCH: JSON patch, merge patch, strategic merge patch; `apply` does server-side apply."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from kubepy.apiserver.fieldmanagement import APPLY_PATCH
 from kubepy.apiserver.handlers import decode, responses
 from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj, deep_copy
 from kubepy.machinery.patch import json_patch, merge_patch, strategic
 from kubepy.machinery.schema import Schema
@@ -20,7 +22,8 @@ from kubepy.machinery.schema import Schema
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+SUPPORTED_CUSTOM = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 _MAX_OPERATIONS = 10_000
 
 Apply = Callable[[Obj], Any]
@@ -29,6 +32,7 @@ Apply = Callable[[Obj], Any]
 async def patch(context: Context, served: Served, body: bytes) -> web.StreamResponse:
     """Apply the patch to the present state, again when another writer came first."""
     dry = dry_run(context.query.all("dryRun"), "PatchOptions")
+    check_force(context)
     schema = served.kind.schema if served.kind.strategic else None
     apply = patcher(context, served, body, schema)
 
@@ -40,6 +44,13 @@ async def patch(context: Context, served: Served, body: bytes) -> web.StreamResp
         context, namespace, context.info.name, change, subresource=context.info.subresource, dry_run=dry
     )
     return await responses.send_written(context, served, written.data, namespace)
+
+
+def check_force(context: Context) -> None:
+    """Only an apply can be forced. Raises 422."""
+    if "force" in context.query:
+        cause = errors.forbidden_field("force", "may not be specified for non-apply patch")
+        raise errors.invalid(GK("meta.k8s.io", "PatchOptions"), "", [cause])
 
 
 def patched(apply: Apply, old: Obj, served: Served, context: Context) -> Obj:
@@ -65,8 +76,8 @@ def patcher(context: Context, served: Served, body: bytes, schema: Schema | None
     Without a schema there is no strategic merge patch.
     """
     media = context.headers.get("Content-Type", "").partition(";")[0].strip()
-    supported = SUPPORTED if schema is not None else SUPPORTED[:2]
-    if media not in supported:
+    supported = SUPPORTED if schema is not None else SUPPORTED_CUSTOM
+    if media not in supported or media == APPLY_PATCH:
         raise errors.unsupported_media_type(supported)
     try:
         document = orjson.loads(body)

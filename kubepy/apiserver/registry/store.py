@@ -43,14 +43,30 @@ class Admission(Protocol):
 
 
 class FieldTracker(Protocol):
-    """Keeps metadata.managedFields: who wrote which field."""
+    """Keeps metadata.managedFields: who wrote which field.
+
+    What admission and strategy change is nobody's: they come later.
+    """
 
     def created(self, obj: Obj, context: Context) -> None:
-        """A new object, as it will be stored."""
+        """A new object, as the client sent it and defaulting filled it."""
         ...
 
     def updated(self, obj: Obj, old: Obj, context: Context) -> None:
+        """A changed object, as the client sent it and defaulting filled it."""
+        ...
+
+    def settled(self, obj: Obj, old: Obj) -> None:
         """A changed object, as it will be stored."""
+        ...
+
+    def apply(
+        self, live: Obj | None, config: Obj, manager: str, *, subresource: str = "", force: bool = False
+    ) -> Obj:
+        """The live object (None: there is none yet) with a configuration merged in; shares parts with both.
+
+        Raises 400 for a configuration that is not of the kind, 409 for conflicts.
+        """
         ...
 
 
@@ -99,7 +115,7 @@ class Store:
         self.strategy = strategy
         self.prefix = keys.prefix(kind.resource)
         self.clock = clock
-        self._tracker = tracker
+        self.tracker = tracker
         self.codec = codec
         self._backend = backend
         self._cacher = cacher
@@ -168,11 +184,11 @@ class Store:
         generated = not obj["metadata"].get("name") and obj["metadata"].get("generateName")
         meta.fill_for_create(obj, namespace, self.clock)
         attributes.name = obj["metadata"].get("name") or ""
+        if self.tracker is not None:
+            self.tracker.created(obj, context)
         await self._admission.mutate(attributes)
         obj = attributes.object
         self.kind.prepare_for_create(obj)
-        if self._tracker is not None:
-            self._tracker.created(obj, context)
         undo = await self.strategy.begin_create(obj, dry_run=dry_run)
         try:
             causes = self.kind.validate_create(obj)
@@ -261,11 +277,13 @@ class Store:
         meta.keep_for_update(obj, old, gr)
         obj["metadata"]["resourceVersion"] = str(entry.revision)
         attributes = self.attributes(context, "UPDATE", obj, old, dry_run=dry_run)
+        if self.tracker is not None:
+            self.tracker.updated(obj, old, context)
         await self._admission.mutate(attributes)
         obj = attributes.object
         self.kind.prepare_for_update(obj, old, subresource)
-        if self._tracker is not None:
-            self._tracker.updated(obj, old, context)
+        if self.tracker is not None:
+            self.tracker.settled(obj, old)
         undo = await self.strategy.begin_update(obj, old, dry_run=dry_run) if not subresource else None
         try:
             causes = self.kind.validate_update(obj, old, subresource)

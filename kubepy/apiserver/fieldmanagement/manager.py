@@ -1,0 +1,267 @@
+"""The field manager of one kind in one version: what its writes make of metadata.managedFields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from kubepy.api.kind import Kind
+from kubepy.apiserver.fieldmanagement import last_applied, ownership_types, reset_fields
+from kubepy.apiserver.fieldmanagement.conflicts import conflict
+from kubepy.apiserver.fieldmanagement.options import check_manager
+from kubepy.apiserver.requests import Context
+from kubepy.machinery import errors, timestamps
+from kubepy.machinery.apply import applying, checking, managers, updating
+from kubepy.machinery.apply import fields as sets
+from kubepy.machinery.apply.fields import Fields
+from kubepy.machinery.apply.managers import Identity, Managers, Owned
+from kubepy.machinery.apply.types import Type
+from kubepy.machinery.apply.updating import Comparison, InVersion
+from kubepy.machinery.meta import Obj
+from kubepy.util.clock import Clock
+
+APPLY_PATCH = "application/apply-patch+yaml"
+BEFORE_FIRST_APPLY = "before-first-apply"
+_NOBODY = Identity.updater("", "")
+# What nobody owns: the server sets it, or it is the object's identity.
+_STRIPPED = frozenset(
+    (
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    )
+)
+_STRIPPED_SET = sets.of("apiVersion", "kind", "metadata", *(f"metadata.{name}" for name in _STRIPPED))
+
+
+def is_apply(context: Context) -> bool:
+    """Tell whether the request is a server-side apply."""
+    return context.info.verb == "patch" and context.headers.get("Content-Type", "").startswith(APPLY_PATCH)
+
+
+class FieldManager:
+    """Writes metadata.managedFields; implements the store's FieldTracker.
+
+    `serves` tells whether an API version is still served: what was written in another is forgotten.
+    """
+
+    def __init__(self, kind: Kind, clock: Clock, serves: Callable[[str], bool] | None = None) -> None:
+        self._kind = kind
+        self._clock = clock
+        self._serves = serves or (lambda version: True)
+        self._api_version = kind.resource.gvk.api_version
+
+    @cached_property
+    def type(self) -> Type:
+        """What the kind's schema says about ownership."""
+        return ownership_types.type_of(self._kind)
+
+    @cached_property
+    def _empty(self) -> Obj:
+        return ownership_types.empty(self._kind)
+
+    @cached_property
+    def _tracked(self) -> dict[str, reset_fields.Filter]:
+        return reset_fields.tracked(self._kind)
+
+    def _now(self) -> str:
+        return timestamps.rfc3339(self._clock.time())
+
+    # --- create, update, patch
+
+    def created(self, obj: Obj, context: Context) -> None:
+        """Make the creator own what it sent, defaults included."""
+        if is_apply(context):
+            return
+        check_manager(context)
+        metadata = obj["metadata"]
+        sent = metadata.pop("managedFields", None)
+        owners = (self._sent(sent) or {}) if sent else {}
+        self._write(obj, owners, updating.compare(self.type, self._empty, _ownable(obj)), context, "")
+
+    def updated(self, obj: Obj, old: Obj, context: Context) -> None:
+        """Give the writer what it changed, and take from the others what was changed or removed."""
+        if is_apply(context):
+            return
+        check_manager(context)
+        metadata, live = obj["metadata"], old["metadata"].get("managedFields")
+        sent = metadata.pop("managedFields", None)
+        subresource = context.info.subresource
+        keep = self._tracked.get(subresource)
+        owners: Managers | None = None
+        if sent is not None and sent != live and not subresource:
+            if _is_reset(sent):
+                return
+            # Anything else that is no list of entries is not what the client meant to send.
+            owners = self._sent(sent)
+        if keep is None:
+            change = updating.NOTHING
+        else:
+            change = updating.compare(self.type, _ownable(old), _ownable(obj))
+        if not change and owners is None:
+            if live:
+                metadata["managedFields"] = live
+            return
+        if owners is None:
+            owners = self._live(live)
+        if owners:
+            self._write(obj, owners, change, context, subresource)
+
+    def _write(
+        self, obj: Obj, owners: Managers, change: Comparison, context: Context, subresource: str
+    ) -> None:
+        change = change.filtered(self._tracked[subresource]) if change else change
+        owners = updating.release(owners, _NOBODY, self._same_everywhere(change), force=True)
+        written = change.written
+        if written:
+            writer = Identity.updater(context.manager, self._api_version, subresource)
+            before = owners.get(writer)
+            mine = written if before is None else sets.union(before.fields, written)
+            owners[writer] = Owned(self._api_version, mine, self._now())
+        entries = managers.encode(managers.cap(owners))
+        if entries:
+            obj["metadata"]["managedFields"] = entries
+
+    def settled(self, obj: Obj, old: Obj) -> None:
+        """Take back new times when nothing else has changed, so that such a write changes nothing."""
+        mine, before = obj["metadata"].get("managedFields"), old["metadata"].get("managedFields")
+        if not mine or not before or mine == before or not managers.same_but_for_times(mine, before):
+            return
+        unchanged = {**obj, "metadata": {**obj["metadata"], "managedFields": before}}
+        if unchanged == old:
+            obj["metadata"]["managedFields"] = before
+
+    def _sent(self, entries: Any) -> Managers | None:
+        """What a client sent as managedFields; None when it is not well-formed or empty."""
+        try:
+            return managers.decode_foreign(entries) or None
+        except (ValueError, TypeError, AttributeError):
+            return None
+
+    def _live(self, entries: Any) -> Managers:
+        try:
+            return managers.decode(entries or ())
+        except ValueError:
+            return {}
+
+    def _same_everywhere(self, change: Comparison) -> InVersion:
+        # Fields are named alike in the versions of a kind; what differs belongs to the version's own writers.
+        return lambda version: change if self._serves(version) else None
+
+    # --- apply
+
+    def apply(
+        self, live: Obj | None, config: Obj, manager: str, *, subresource: str = "", force: bool = False
+    ) -> Obj:
+        """The live object (None: there is none yet) with a configuration merged in.
+
+        Shares parts with both. Raises 400 for a configuration that is not of the kind, 409 for conflicts.
+        """
+        self._check(config)
+        base: Obj = {} if live is None else live
+        entries = (base.get("metadata") or {}).get("managedFields")
+        current = _without_entries(base)
+        owners = self._live(entries)
+        keep = self._tracked.get(subresource, self._tracked[""])
+        if not owners and live is not None:
+            owners = self._before_first_apply(current, subresource, keep)
+        applier = Identity.applier(manager, subresource)
+
+        def attempt(forced: bool) -> applying.Applied:
+            return applying.apply(
+                self.type,
+                current,
+                config,
+                owners,
+                applier,
+                self._api_version,
+                force=forced,
+                keep=lambda fields: keep(sets.difference(fields, _STRIPPED_SET)),
+                in_version=lambda old, new: self._same_everywhere(
+                    updating.compare(self.type, old, new).filtered(keep)
+                ),
+            )
+
+        try:
+            applied = attempt(force)
+        except updating.ConflictError as error:
+            remaining = self._not_from_client_side(error, current, manager)
+            if remaining is not None:
+                raise conflict(remaining) from None
+            applied = attempt(True)
+        return self._applied(current, config, applied, applier, manager)
+
+    def _applied(
+        self, current: Obj, config: Obj, applied: applying.Applied, applier: Identity, manager: str
+    ) -> Obj:
+        owners = applied.managers
+        made = current if applied.obj is None else applied.obj
+        made = {**made, "metadata": dict(made.get("metadata") or {})}
+        if applied.obj is not None and applier in owners:
+            owners[applier] = owners[applier]._replace(time=self._now())
+        if manager == last_applied.MANAGER:
+            last_applied.synchronise(made, config)
+        entries = managers.encode(owners)
+        if entries:
+            made["metadata"]["managedFields"] = entries
+        return made
+
+    def _check(self, config: Obj) -> None:
+        problems = checking.check(self.type, config)
+        if problems:
+            gvk, metadata = self._kind.resource.gvk, config.get("metadata")
+            metadata = metadata if isinstance(metadata, dict) else {}
+            named = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+            group = f"{gvk.group}/{gvk.version}, Kind={gvk.kind}"
+            raise errors.bad_request(
+                f"failed to create typed patch object ({named}; {group}): {checking.message(problems)}"
+            )
+
+    def _before_first_apply(self, current: Obj, subresource: str, keep: reset_fields.Filter) -> Managers:
+        change = updating.compare(self.type, self._empty, _ownable(current))
+        written = change.filtered(keep).written
+        if not written:
+            return {}
+        identity = Identity.updater(BEFORE_FIRST_APPLY, self._api_version, subresource)
+        return {identity: Owned(self._api_version, written, self._now())}
+
+    def _not_from_client_side(
+        self, error: updating.ConflictError, current: Obj, manager: str
+    ) -> updating.ConflictError | None:
+        """The conflicts that are not with what the same user applied on the client side; None for none."""
+        if manager != last_applied.MANAGER or not last_applied.configuration(current):
+            return error
+        allowed = last_applied.applied_fields(self.type, current, self._api_version)
+        left: dict[Identity, Fields] = {}
+        for identity, fields in error.fields.items():
+            rest = sets.difference(fields, allowed)
+            if rest:
+                left[identity] = rest
+        return updating.ConflictError(left) if left else None
+
+
+def _is_reset(sent: Any) -> bool:
+    """[] or [{}]: the client wants the record wiped."""
+    return isinstance(sent, list) and sent in ([], [{}])
+
+
+def _ownable(obj: Obj) -> Obj:
+    """The object without what nobody owns."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in _STRIPPED}
+    shown = {**obj, "metadata": metadata}
+    shown.pop("apiVersion", None)
+    shown.pop("kind", None)
+    return shown
+
+
+def _without_entries(obj: Obj) -> Obj:
+    metadata = obj.get("metadata")
+    if not metadata or "managedFields" not in metadata:
+        return obj
+    return {**obj, "metadata": {name: value for name, value in metadata.items() if name != "managedFields"}}
