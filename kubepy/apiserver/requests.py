@@ -75,6 +75,7 @@ class RequestInfo:
     resource: str = ""
     name: str = ""
     subresource: str = ""
+    selector: str = ""  # fieldSelector of a list, watch or deletecollection
     rest: str = ""  # behind the subresource, for proxies: "/metrics"
 
     @property
@@ -148,8 +149,10 @@ def _read_resource(info: RequestInfo, parts: list[str], query: Query) -> None:
         info.verb = "watch" if query.flag("watch") else "list"
     elif not info.name and info.verb == "delete":
         info.verb = "deletecollection"
-    if not info.name and info.verb in ("list", "watch", "deletecollection"):
-        info.name = _name_in(query.get("fieldSelector"))
+    if info.verb in ("list", "watch", "deletecollection"):
+        info.selector = query.get("fieldSelector")
+        if not info.name:
+            info.name = _name_in(info.selector)
 
 
 def _name_in(selector: str) -> str:

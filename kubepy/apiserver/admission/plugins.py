@@ -21,6 +21,7 @@ from kubepy.apiserver.admission.node_defaults import DefaultTolerationSeconds, T
 from kubepy.apiserver.admission.node_restriction import NodeRestriction
 from kubepy.apiserver.admission.pod_security.plugin import PodSecurity
 from kubepy.apiserver.admission.priority import Priority
+from kubepy.apiserver.admission.rbac_escalation import RBACEscalation
 from kubepy.apiserver.admission.resource_quota import ResourceQuota, UpdateQuota
 from kubepy.apiserver.admission.runtime_class import RuntimeClass
 from kubepy.apiserver.admission.service_account import ServiceAccount
@@ -92,5 +93,6 @@ def _extensions(
 
     return [
         MutatingWebhooks(hooks(r.MUTATING_WEBHOOK_CONFIGURATIONS), caller),
+        RBACEscalation(lambda: server.authorizer),
         ValidatingWebhooks(hooks(r.VALIDATING_WEBHOOK_CONFIGURATIONS), caller),
     ]

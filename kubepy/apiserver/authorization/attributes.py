@@ -19,6 +19,7 @@ class Attributes(NamedTuple):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    selector: str = ""  # the field selector of a list or watch
 
     @property
     def full_resource(self) -> str:
@@ -30,7 +31,15 @@ def of_request(info: RequestInfo) -> Attributes:
     """The access a request asks for."""
     if not info.is_resource:
         return Attributes(info.verb, path=info.path)
-    return Attributes(info.verb, info.group, info.resource, info.subresource, info.namespace, info.name)
+    return Attributes(
+        info.verb,
+        info.group,
+        info.resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+        selector=info.selector,
+    )
 
 
 def forbidden(user_name: str, wanted: Attributes, reason: str) -> errors.StatusError:

@@ -30,6 +30,7 @@ def references_of(pod: Obj) -> set[Reference]:
         if name:
             found.add((resource, namespace, name))
 
+    add("pods", pod["metadata"].get("name"))
     add("serviceaccounts", spec.get("serviceAccountName"))
     for secret in spec.get("imagePullSecrets") or ():
         add("secrets", secret.get("name"))
@@ -69,12 +70,13 @@ class NodeAuthorizer:
     def __init__(self, rules: Sequence[Obj]) -> None:
         self._rules = [Rule.of(rule) for rule in rules]
         self._nodes: dict[Reference, dict[str, int]] = defaultdict(dict)
+        self._pods: ResourceCache | None = None
         self._claims: ResourceCache | None = None
         self._volumes: ResourceCache | None = None
 
     def follow(self, pods: ResourceCache, claims: ResourceCache, volumes: ResourceCache) -> None:
         """Take the pods there are, and every change."""
-        self._claims, self._volumes = claims, volumes
+        self._pods, self._claims, self._volumes = pods, claims, volumes
         for entry in pods.entries.values():
             self._count(entry, +1)
         pods.add_listener(self._changed)
@@ -113,6 +115,8 @@ class NodeAuthorizer:
                 return self._read_volume(node, wanted)
             if wanted.resource == "serviceaccounts":
                 return self._token(node, wanted)
+            if wanted.resource == "pods" and not wanted.subresource and wanted.verb in _READ:
+                return self._read_pods(node, wanted)
         if wanted.group == "coordination.k8s.io" and wanted.resource == "leases":
             return self._own(node, wanted, _NODE_LEASES)
         if wanted.group == "storage.k8s.io" and wanted.resource == "csinodes":
@@ -138,6 +142,18 @@ class NodeAuthorizer:
         if self._related(node, (wanted.resource, wanted.namespace, wanted.name)):
             return True, ""
         return self._unrelated(node)
+
+    def _read_pods(self, node: str, wanted: Attributes) -> tuple[bool | None, str]:
+        if wanted.verb == "get":
+            # That a pod is gone is no secret, and how its kubelet learns of it.
+            gone = self._pods is not None and self._pods.get(f"{wanted.namespace}/{wanted.name}") is None
+            if gone or self._related(node, ("pods", wanted.namespace, wanted.name)):
+                return True, ""
+            return self._unrelated(node)
+        own = (f"spec.nodeName={node}", f"spec.nodeName=={node}")
+        if any(term in own for term in wanted.selector.split(",")):
+            return True, ""
+        return None, "can only list/watch pods with spec.nodeName field selector"
 
     def _read_volume(self, node: str, wanted: Attributes) -> tuple[bool | None, str]:
         if wanted.verb != "get" or wanted.subresource:

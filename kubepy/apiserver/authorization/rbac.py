@@ -41,7 +41,7 @@ class Rule(NamedTuple):
         if wanted.verb not in self.verbs and "*" not in self.verbs:
             return False
         if wanted.path:
-            return any(_url_matches(url, wanted.path) for url in self.urls)
+            return any(url_matches(url, wanted.path) for url in self.urls)
         if wanted.group not in self.groups and "*" not in self.groups:
             return False
         if self.names and wanted.name not in self.names:
@@ -54,7 +54,8 @@ class Rule(NamedTuple):
         )
 
 
-def _url_matches(rule: str, path: str) -> bool:
+def url_matches(rule: str, path: str) -> bool:
+    """Tell whether a nonResourceURL covers a path."""
     return rule in ("*", path) or (rule.endswith("*") and path.startswith(rule.rstrip("*")))
 
 
@@ -126,6 +127,8 @@ class RBAC:
 
     def authorize(self, user: User, wanted: Attributes) -> bool:
         """Tell whether any rule bound to the user covers the access."""
+        if wanted.selector:
+            wanted = wanted._replace(selector="")
         key = (user.name, user.groups, wanted)
         known = self._memo.get(key)
         if known is None:
