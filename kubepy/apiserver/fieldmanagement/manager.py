@@ -203,8 +203,9 @@ class FieldManager:
         owners = applied.managers
         made = current if applied.obj is None else applied.obj
         made = {**made, "metadata": dict(made.get("metadata") or {})}
-        if applied.obj is not None and applier in owners:
-            owners[applier] = owners[applier]._replace(time=self._now())
+        mine = owners.get(applier)
+        if mine is not None and (applied.obj is not None or mine.time is None):
+            owners[applier] = mine._replace(time=self._now())
         if manager == last_applied.MANAGER:
             last_applied.synchronise(made, config)
         entries = managers.encode(owners)

@@ -60,7 +60,7 @@ def type_of(kind: Kind) -> Type:
     return made
 
 
-def scale_type(schema: Schema) -> Type:
+def plain_type(schema: Schema) -> Type:
     """The compiled type of a kind that is no resource of its own."""
     return _builtin.compile(schema)
 

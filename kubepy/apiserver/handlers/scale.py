@@ -8,7 +8,11 @@ from aiohttp import web
 
 from kubepy.api import scale
 from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.fieldmanagement import is_apply
+from kubepy.apiserver.fieldmanagement.options import apply_options
+from kubepy.apiserver.fieldmanagement.scale import apply_scale
 from kubepy.apiserver.handlers import decode, patch, responses
+from kubepy.apiserver.handlers.apply import configuration
 from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
@@ -55,7 +59,28 @@ def handler() -> Handler:
 
             async def change(old: Obj) -> Obj:
                 return scaled(old, wanted)
+        elif is_apply(context):
+            options = apply_options(context)
+            config = configuration(context, body, _SCALE)
+
+            async def change(old: Obj) -> Obj:
+                merged, entries = apply_scale(
+                    store.kind,
+                    store.clock,
+                    old,
+                    scale.to_scale(old),
+                    config,
+                    options.manager,
+                    force=options.force,
+                )
+                decode.fit_as(context, merged, _SCALE)
+                if not (config.get("metadata") or {}).get("resourceVersion"):
+                    merged["metadata"].pop("resourceVersion", None)
+                made = scaled(old, merged)
+                made["metadata"]["managedFields"] = entries
+                return made
         else:
+            patch.check_force(context)
             apply = patch.patcher(context, served, body, SCHEME.schema(_SCALE))
 
             async def change(old: Obj) -> Obj:

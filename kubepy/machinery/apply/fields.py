@@ -2,8 +2,8 @@
 
 A key is a path element: `f:NAME` a field, `k:{"name":"web"}` an item of an associative list, `v:VALUE` an
 item of a set. A child that is empty, or that has the key ".", is itself in the set; another is only on the
-way to others. The root stands for the whole object and is never in the set: an empty root is the empty set. Sets
-are never changed once made, so they share their parts; operations that change nothing return their first
+way to others. The root stands for the whole object and is never in the set: an empty root is the empty set.
+Sets are never changed once made, so they share their parts; operations that change nothing return their first
 argument.
 """
 
