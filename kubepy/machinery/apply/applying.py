@@ -53,7 +53,7 @@ def apply(
 def prune(type_: Type, merged: Obj, last: Fields, owners: Managers) -> Obj:
     """Remove what the manager applied last time, and neither it nor anybody else owns now."""
     named_last = type_.name_members(last)
-    pruned = type_.remove(merged, named_last) or {}
+    pruned = type_.remove(merged, named_last)
     managed: Fields = {}
     for owned in owners.values():
         managed = sets.union(managed, owned.fields)
@@ -61,9 +61,9 @@ def prune(type_: Type, merged: Obj, last: Fields, owners: Managers) -> Obj:
     left = type_.name_members(type_.fields(pruned) or {})
     # What is in a removed item and owned by somebody comes back, and with it the way to it.
     gone = sets.difference(everything, sets.union(left, type_.name_members(managed)))
-    pruned = type_.remove(merged, gone) or {}
+    pruned = type_.remove(merged, gone)
     # What nobody owns, and this manager never applied, was not its to remove.
     left = type_.name_members(type_.fields(pruned) or {})
     gone = sets.intersection(sets.difference(everything, left), named_last)
-    result: Obj = type_.remove(merged, gone) or {}
+    result: Obj = type_.remove(merged, gone)
     return result

@@ -137,7 +137,7 @@ class ListType(Type):
                 rest = self.items.remove(item, node)
                 if rest is not None:
                     kept.append(rest)
-        return kept or None
+        return kept
 
     def name_members(self, fields: Fields) -> Fields:
         items = self.items

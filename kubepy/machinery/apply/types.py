@@ -46,7 +46,7 @@ class Type:
         return applied
 
     def remove(self, value: Any, fields: Fields) -> Any:
-        """The value without those fields; None when nothing is left of it."""
+        """The value without those fields; None when it is owned as a whole and nothing is left."""
         return value
 
     def name_members(self, fields: Fields) -> Fields:
@@ -169,7 +169,7 @@ class MapType(Type):
             rest = child.remove(item, node) if child is not None else item
             if rest is not None:
                 kept[name] = rest
-        return kept or None
+        return kept
 
     def name_members(self, fields: Fields) -> Fields:
         made: Fields = {}
