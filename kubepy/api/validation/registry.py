@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubepy.api.validation import (
+    admissionregistration,
     apiextensions,
     apps,
     batch,
@@ -28,4 +29,5 @@ RULES: dict[GK, Rules] = {
     **storage.RULES,
     **policy.RULES,
     **apiextensions.RULES,
+    **admissionregistration.RULES,
 }

@@ -9,11 +9,11 @@ import orjson
 
 from kubepy.api.resources import Resource
 from kubepy.apiserver.cacher import Entry
-from kubepy.machinery.gvk import GVR
+from kubepy.machinery.gvk import GVK, GVR
 from kubepy.machinery.meta import Obj, deep_copy, key
 
 if TYPE_CHECKING:
-    from kubepy.apiserver.served import ServedResources
+    from kubepy.apiserver.served import Served, ServedResources
 
 
 class Equivalents:
@@ -46,6 +46,10 @@ class Equivalents:
             )
             found = self._memo[resource.gvr] = (resource, *others)
         return found
+
+    def of_kind(self, gvk: GVK) -> Served | None:
+        """The resource that serves a kind."""
+        return next((served for served in self._served if served.resource.gvk == gvk), None)
 
     async def convert(self, obj: Obj, source: Resource, target: Resource) -> Obj:
         """The object in another of its versions; the object given is not changed."""

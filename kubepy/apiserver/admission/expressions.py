@@ -1,4 +1,4 @@
-"""CEL in admission: the variables of a write, the authorizer library, matchConditions."""
+"""CEL in admission: the variables of a write, expressions, matchConditions; failures in Kubernetes' words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from kubepy.api.resources import Resource
+from kubepy.api.validation.admission_environment import BASIC
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.request import admission_request
-from kubepy.apiserver.authentication.user import SERVICE_ACCOUNT_PREFIX, User
+from kubepy.apiserver.authentication.user import service_account_user
 from kubepy.apiserver.authorization import attributes as access
 from kubepy.apiserver.authorization.authorizer import Authorizer
-from kubepy.machinery import errors
+from kubepy.machinery import cel, errors
+from kubepy.machinery.cel.libraries import authorizer as library
+from kubepy.machinery.cel.types import DYN, Type
 from kubepy.machinery.meta import Obj
 
 Convert = Callable[[Obj, Resource, Resource], Awaitable[Obj]]
@@ -19,109 +22,7 @@ Convert = Callable[[Obj, Resource, Resource], Awaitable[Obj]]
 
 CONDITIONS_BUDGET = 2_500_000
 POLICY_BUDGET = 10_000_000
-_BASIC = ("object", "oldObject", "request", "authorizer")
-
-
-class Decision:
-    """Answers of the authorizer: `allowed`, `reason`, `errored`, `error`."""
-
-    def __init__(self, allowed: bool, reason: str) -> None:
-        self._allowed, self._reason = allowed, reason
-
-    def allowed(self) -> bool:
-        """May the user do it?"""
-        return self._allowed
-
-    def reason(self) -> str:
-        """Why, or why not."""
-        return self._reason
-
-    def errored(self) -> bool:
-        """The authorizer of this server always has an answer."""
-        return False
-
-    def error(self) -> str:
-        """No error."""
-        return ""
-
-
-class ResourceCheck:
-    """`authorizer.group(...).resource(...)` and what may follow."""
-
-    def __init__(self, parent: UserAccess, wanted: access.Attributes) -> None:
-        self._parent, self._wanted = parent, wanted
-
-    def _with(self, **changes: str) -> ResourceCheck:
-        return ResourceCheck(self._parent, self._wanted._replace(**changes))
-
-    def resource(self, name: str) -> ResourceCheck:
-        """The plural of the resource."""
-        return self._with(resource=name)
-
-    def subresource(self, name: str) -> ResourceCheck:
-        """One of its subresources."""
-        return self._with(subresource=name)
-
-    def namespace(self, name: str) -> ResourceCheck:
-        """In a namespace."""
-        return self._with(namespace=name)
-
-    def name(self, name: str) -> ResourceCheck:
-        """A certain object."""
-        return self._with(name=name)
-
-    def fieldSelector(self, text: str) -> ResourceCheck:
-        """RBAC does not look at selectors."""
-        return self
-
-    def labelSelector(self, text: str) -> ResourceCheck:
-        """RBAC does not look at selectors."""
-        return self
-
-    def check(self, verb: str) -> Decision:
-        """Ask."""
-        return self._parent.decide(self._wanted._replace(verb=verb))
-
-
-class PathCheck:
-    """`authorizer.path(...)`."""
-
-    def __init__(self, parent: UserAccess, path: str) -> None:
-        self._parent, self._path = parent, path
-
-    def check(self, verb: str) -> Decision:
-        """Ask."""
-        return self._parent.decide(access.Attributes(verb, path=self._path))
-
-
-class UserAccess:
-    """The variable `authorizer`: what the user of the request may do besides."""
-
-    def __init__(self, authorizer: Authorizer, user: User, request: access.Attributes) -> None:
-        self._authorizer, self._user, self._request = authorizer, user, request
-
-    def decide(self, wanted: access.Attributes) -> Decision:
-        """Ask the server's authorizer."""
-        return Decision(*self._authorizer.decide(self._user, wanted))
-
-    def path(self, path: str) -> PathCheck:
-        """Something that is no resource."""
-        return PathCheck(self, path)
-
-    def group(self, group: str) -> ResourceCheck:
-        """An API group."""
-        return ResourceCheck(self, access.Attributes("", group))
-
-    def serviceAccount(self, namespace: str, name: str) -> UserAccess:
-        """The same questions about a service account."""
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
-        user = User(f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}", groups)
-        return UserAccess(self._authorizer, user, self._request)
-
-    @property
-    def requestResource(self) -> ResourceCheck:
-        """The resource of the request itself."""
-        return ResourceCheck(self, self._request)
+OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
 class Environment:
@@ -140,20 +41,68 @@ class Environment:
                 o if o is None or o.get("kind") != own.kind else await self.convert(o, own, matched)
                 for o in objects
             ]
-        wanted = access.Attributes(
-            "", own.gvk.group, own.plural, attributes.subresource, attributes.namespace, attributes.name
+        asked = library.Question(
+            attributes.user,
+            group=own.gvk.group,
+            version=own.gvk.version,
+            resource=own.plural,
+            subresource=attributes.subresource,
+            namespace=attributes.namespace,
+            name=attributes.name,
         )
         return {
             "object": objects[0],
             "oldObject": objects[1],
             "request": admission_request(attributes, matched),
-            "authorizer": UserAccess(self._authorizer(), attributes.user, wanted),
+            "authorizer": library.Authorizer(attributes.user, self._decide),
+            "authorizer.requestResource": library.ResourceCheck(asked, self._decide),
         }
 
+    def _decide(self, question: library.Question) -> library.Decision:
+        user = question.user
+        if isinstance(user, dict):
+            user = service_account_user(*user["serviceAccount"])
+        wanted = access.Attributes(
+            question.verb,
+            question.group,
+            question.resource,
+            question.subresource,
+            question.namespace,
+            question.name,
+            question.path,
+            question.field_selector,
+        )
+        return library.Decision(*self._authorizer().decide(user, wanted))
 
-def resulted_in_error(expression: str, error: Exception) -> str:
-    """Kubernetes' words for an expression that failed."""
-    return f"expression '{expression}' resulted in error: {error}"
+
+class ExpressionError(Exception):
+    """An expression failed; str() is what Kubernetes says."""
+
+
+class Expression:
+    """One compiled expression. One that cannot be compiled fails when it is evaluated."""
+
+    def __init__(self, text: str, variables: Mapping[str, Type]) -> None:
+        self.text = text
+        self._program: cel.Program | None = None
+        self.type: Type = DYN
+        self.problem = ""
+        try:
+            self._program = cel.compile(text, variables)
+            self.type = self._program.type
+        except cel.CompileError as error:
+            self.problem = f"compilation error: compilation failed: {error}"
+
+    def evaluate(self, variables: Mapping[str, Any], budget: cel.Budget) -> Any:
+        """The value. Raises ExpressionError, and CostExceeded when the budget is used up."""
+        if self._program is None:
+            raise ExpressionError(self.problem)
+        try:
+            return self._program.evaluate(variables, budget)
+        except cel.CostExceeded:
+            raise
+        except cel.EvaluationError as error:
+            raise ExpressionError(f"expression '{self.text}' resulted in error: {error}") from None
 
 
 class MatchConditions:
@@ -164,37 +113,32 @@ class MatchConditions:
         conditions: Sequence[Obj],
         *,
         ignore_errors: bool,
-        variables: Sequence[str] = _BASIC,
-        budget: int = CONDITIONS_BUDGET,
+        variables: Mapping[str, Type] = BASIC,
     ) -> None:
-        from kubepy.machinery import cel
-
-        self._cel = cel
         self._ignore_errors = ignore_errors
-        self._budget = budget
-        self._broken: list[str] = []
-        self._programs: list[tuple[str, Any]] = []
-        for condition in conditions:
-            expression = condition.get("expression") or ""
+        self._expressions = [Expression(c.get("expression") or "", variables) for c in conditions]
+
+    def evaluate(self, variables: Mapping[str, Any], budget: cel.Budget) -> bool:
+        """True when all hold. Raises ExpressionError when one fails and none is false."""
+        problems: list[str] = []
+        for expression in self._expressions:
             try:
-                self._programs.append((expression, cel.compile(expression, variables)))
-            except cel.CompileError as error:
-                self._broken.append(f"compilation failed: {error}")
+                if expression.evaluate(variables, budget) is not True:
+                    return False
+            except ExpressionError as error:
+                problems.append(str(error))
+            except cel.CostExceeded:
+                problems.append(OUT_OF_BUDGET)
+                break
+        if problems:
+            raise ExpressionError(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+        return True
 
     def match(self, variables: Mapping[str, Any], attributes: Attributes) -> bool:
-        """True when all hold. When one fails and none is false: 403, or False with failurePolicy Ignore."""
-        budget, problems = self._cel.Budget(self._budget), list(self._broken)
-        for expression, program in self._programs:
-            try:
-                if not program.evaluate(variables, budget):
-                    return False
-            except self._cel.EvaluationError as error:
-                problems.append(resulted_in_error(expression, error))
-                if isinstance(error, self._cel.CostExceeded):
-                    break
-        if not problems:
-            return True
-        if self._ignore_errors:
-            return False
-        detail = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
-        raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+        """The same for a webhook: when they fail, 403, or False with failurePolicy Ignore."""
+        try:
+            return self.evaluate(variables, cel.Budget(CONDITIONS_BUDGET))
+        except ExpressionError as error:
+            if self._ignore_errors:
+                return False
+            raise errors.forbidden(attributes.resource.gr, attributes.name, str(error)) from None

@@ -20,6 +20,10 @@ from kubepy.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kubepy.apiserver.admission.node_defaults import DefaultTolerationSeconds, TaintNodesByCondition
 from kubepy.apiserver.admission.node_restriction import NodeRestriction
 from kubepy.apiserver.admission.pod_security.plugin import PodSecurity
+from kubepy.apiserver.admission.policy.compiled import compile_policy
+from kubepy.apiserver.admission.policy.dispatch import Dispatcher
+from kubepy.apiserver.admission.policy.mutating import MutatingPolicies
+from kubepy.apiserver.admission.policy.validating import ValidatingPolicies
 from kubepy.apiserver.admission.priority import Priority
 from kubepy.apiserver.admission.rbac_escalation import RBACEscalation
 from kubepy.apiserver.admission.resource_quota import ResourceQuota, UpdateQuota
@@ -91,8 +95,18 @@ def _extensions(
         equivalents.on_change(index.forget)
         return index
 
+    def policies(gvr: GVR, bindings: GVR) -> Dispatcher:
+        index = Index(cache(gvr), compile_policy, equivalents.names)
+        equivalents.on_change(index.forget)
+        namespaces = cache(r.NAMESPACES)
+        return Dispatcher(
+            index, cache(bindings), namespaces, environment, equivalents.names, equivalents.of_kind
+        )
+
     return [
+        MutatingPolicies(policies(r.MUTATING_ADMISSION_POLICIES, r.MUTATING_ADMISSION_POLICY_BINDINGS)),
         MutatingWebhooks(hooks(r.MUTATING_WEBHOOK_CONFIGURATIONS), caller),
         RBACEscalation(lambda: server.authorizer),
+        ValidatingPolicies(policies(r.VALIDATING_ADMISSION_POLICIES, r.VALIDATING_ADMISSION_POLICY_BINDINGS)),
         ValidatingWebhooks(hooks(r.VALIDATING_WEBHOOK_CONFIGURATIONS), caller),
     ]

@@ -12,7 +12,7 @@ from typing import Any
 
 from kubepy.api import resources as r
 from kubepy.apiserver.authentication import jwt
-from kubepy.apiserver.authentication.user import AUTHENTICATED, SERVICE_ACCOUNT_PREFIX, User
+from kubepy.apiserver.authentication.user import SERVICE_ACCOUNT_PREFIX, User, service_account_user
 from kubepy.apiserver.cacher import Entry
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
@@ -141,7 +141,7 @@ class ServiceAccountTokens:
             if kind != "secret":
                 extra[f"{_EXTRA}{kind}-name"] = [reference["name"]]
                 extra[f"{_EXTRA}{kind}-uid"] = [reference["uid"]]
-        return _service_account_user(namespace, account["name"], account["uid"], extra)
+        return service_account_user(namespace, account["name"], account["uid"], extra)
 
     def _alive(self, gvr: GVR, namespace: str, reference: dict[str, Any]) -> bool:
         entry = self._lookup(gvr, namespace, reference.get("name", ""))
@@ -165,7 +165,7 @@ class ServiceAccountTokens:
                 return None
         except jwt.InvalidToken:
             return None
-        return _service_account_user(namespace, account["name"], account["uid"], {})
+        return service_account_user(namespace, account["name"], account["uid"], {})
 
     def jwks(self) -> dict[str, Any]:
         """The public keys, for those who verify tokens themselves."""
@@ -181,8 +181,3 @@ class ServiceAccountTokens:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,
         }
-
-
-def _service_account_user(namespace: str, name: str, uid: str, extra: dict[str, list[str]]) -> User:
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
-    return User(f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}", groups, uid, extra)

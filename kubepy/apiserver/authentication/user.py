@@ -47,3 +47,11 @@ class User:
 
 
 ANONYMOUS = User(ANONYMOUS_NAME, (UNAUTHENTICATED,))
+
+
+def service_account_user(
+    namespace: str, name: str, uid: str = "", extra: Mapping[str, list[str]] | None = None
+) -> User:
+    """A service account as a user."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
+    return User(f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}", groups, uid, extra or {})

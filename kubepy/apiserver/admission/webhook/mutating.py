@@ -9,14 +9,13 @@ from typing import Any
 import orjson
 
 from kubepy.api.resources import Resource
-from kubepy.api.scheme import SCHEME
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
 from kubepy.apiserver.admission.matching import Index
+from kubepy.apiserver.admission.settle import settle
 from kubepy.apiserver.admission.webhook.calling import Caller, CallFailed, Versions, denied, failed
 from kubepy.apiserver.admission.webhook.configuration import Hook
 from kubepy.machinery import errors
-from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.patch import PatchError, json_patch
 from kubepy.util.logging import get_logger
@@ -103,17 +102,3 @@ class MutatingWebhooks(Plugin):
             after = await self._caller.convert(after, matched, own)
         settle(attributes, after)
         return True
-
-
-def settle(attributes: Attributes, obj: Obj) -> None:
-    """Fit a changed object into its kind, default it, and let it be the write's object."""
-    try:
-        if GVK.of(obj) == attributes.resource.gvk:
-            attributes.kind.decode(obj)
-            attributes.kind.default(obj)
-        else:
-            SCHEME.decode(GVK.of(obj), obj)
-    except (errors.StatusError, KeyError) as error:
-        message = error.message if isinstance(error, errors.StatusError) else str(error)
-        raise errors.internal_error(message) from None
-    attributes.obj = obj
