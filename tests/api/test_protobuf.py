@@ -3,9 +3,9 @@
 import pytest
 
 from kubepy.api import schemas
-from kubepy.api.protobuf import decode_object
-from kubepy.api.protobuf.fields import MESSAGES
+from kubepy.api.protobuf import decode_object, encode_object, table
 from kubepy.machinery.errors import StatusError
+from kubepy.machinery.meta import Obj
 
 # `kubectl create deployment web2 --image=busybox --replicas=3 --port=80`, as kubectl 1.32.4 puts it on the wire.
 CREATE_DEPLOYMENT = bytes.fromhex(
@@ -95,11 +95,129 @@ def test_what_cannot_be_understood_whole_is_refused(body: bytes) -> None:
 
 def test_every_name_in_the_table_is_a_field_of_the_schema() -> None:
     store = schemas.store()
-    for message, fields in MESSAGES.items():
+    messages = table.messages()
+    for message, fields in messages.items():
         if message not in store:
             assert any(
-                message.endswith(f".{f.name}") for m in MESSAGES.values() for f in m.values() if f.inline
+                message.endswith(f".{f.name}") for m in messages.values() for f in m.values() if f.inline
             )
             continue
         known = set(store.definition(message).properties)
         assert {f.name for f in fields.values() if not f.inline} <= known, message
+
+
+FULL_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "p",
+        "labels": {"a": "b"},
+        "creationTimestamp": "2026-11-21T09:00:00Z",
+        "deletionGracePeriodSeconds": 0,
+        "managedFields": [
+            {
+                "manager": "m",
+                "operation": "Apply",
+                "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:data": {"f:a": {}}},
+            }
+        ],
+    },
+    "spec": {
+        "containers": [
+            {
+                "name": "c",
+                "image": "busybox",
+                "env": [
+                    {
+                        "name": "X",
+                        "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k", "optional": False}},
+                    }
+                ],
+                "resources": {"limits": {"cpu": "500m", "memory": "1Gi"}},
+                "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 3},
+                "securityContext": {"runAsUser": 0, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+        "ephemeralContainers": [{"name": "d", "image": "busybox", "targetContainerName": "c"}],
+        "volumes": [
+            {"name": "v", "emptyDir": {}},
+            {
+                "name": "w",
+                "projected": {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 600}}]},
+            },
+        ],
+        "securityContext": {"supplementalGroups": [1, 2, 3]},
+        "tolerations": [{"key": "k", "operator": "Exists", "tolerationSeconds": 0}],
+        "terminationGracePeriodSeconds": 0,
+    },
+}
+OTHERS = [
+    {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenReview",
+        "metadata": {},
+        "status": {"user": {"username": "u", "extra": {"k": ["a", "b"]}}},
+    },
+    {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "l"},
+        "spec": {"renewTime": "2026-11-21T09:00:00.123456Z", "leaseTransitions": 0},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "data": {"k": "/wA="},
+        "immutable": False,
+    },
+    {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "x"},
+        "spec": {
+            "group": "g",
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "maximum": 1.5,
+                            "default": {"a": [1, None]},
+                            "additionalProperties": {"type": "string"},
+                            "items": {"type": "integer"},
+                        }
+                    },
+                }
+            ],
+        },
+    },
+]
+
+
+@pytest.mark.parametrize("obj", [FULL_POD, *OTHERS], ids=lambda o: str(o["kind"]))
+def test_what_is_encoded_decodes_to_the_same(obj: Obj) -> None:
+    assert decode_object(encode_object(obj)) == {k: v for k, v in obj.items() if v != {}}
+
+
+def test_lists_and_status_have_a_form_too() -> None:
+    listed = {
+        "kind": "PodList",
+        "apiVersion": "v1",
+        "metadata": {"resourceVersion": "7"},
+        "items": [{**FULL_POD}],
+    }
+    found = decode_object(encode_object(listed))
+    assert found["metadata"] == {"resourceVersion": "7"}
+    assert found["items"][0]["spec"] == FULL_POD["spec"]
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": 404,
+        "details": {"name": "x"},
+    }
+    assert decode_object(encode_object(status))["code"] == 404
