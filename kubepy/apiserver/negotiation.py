@@ -11,6 +11,7 @@ import yaml
 from kubepy.api import protobuf
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVK
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -30,7 +31,7 @@ class Representation(NamedTuple):
 
 @functools.lru_cache(maxsize=512)
 def accepted(accept: str, as_kinds: tuple[str, ...] = ()) -> Representation:
-    """The first of the client's choices that can be served. Raises 406."""
+    """The first of the client's choices that can be served, protobuf only when no other is. Raises 406."""
     if not accept:
         return Representation()
     for clause in accept.split(","):
@@ -47,7 +48,18 @@ def accepted(accept: str, as_kinds: tuple[str, ...] = ()) -> Representation:
             return Representation(media)
         if as_kind in as_kinds and options.get("g") == "meta.k8s.io" and options.get("v") in _META_VERSIONS:
             return Representation(media, as_kind, options["v"])
+    if _accepts_protobuf(accept):
+        return Representation(protobuf.MEDIA_TYPE)
     raise errors.not_acceptable(_READABLE)
+
+
+def _accepts_protobuf(accept: str) -> bool:
+    """Protobuf is for those who read nothing else: JSON's bytes are there already."""
+    for clause in accept.split(","):
+        media, *parameters = (part.strip() for part in clause.split(";"))
+        if media == protobuf.MEDIA_TYPE and not any(p.startswith("as=") for p in parameters):
+            return True
+    return False
 
 
 def wants_pretty(context: Context) -> bool:
@@ -60,6 +72,10 @@ def wants_pretty(context: Context) -> bool:
 
 def serialize(obj: Any, representation: Representation, *, pretty: bool) -> bytes:
     """An object as bytes of the wanted media type."""
+    if representation.media_type == protobuf.MEDIA_TYPE:
+        if not protobuf.encodes(GVK.of(obj)):
+            raise errors.not_acceptable(_READABLE)
+        return protobuf.encode_object(obj)
     if representation.media_type == YAML:
         return yaml.dump(obj, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True).encode()
     return orjson.dumps(obj, option=orjson.OPT_INDENT_2 if pretty else None)

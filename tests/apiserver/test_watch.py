@@ -179,13 +179,13 @@ async def test_watchers_of_one_event_share_its_bytes(
     from kubepy.apiserver.cacher import encoding
 
     made: list[bytes] = []
-    original = encoding.watch_frame
+    original = encoding.json_event
 
     def counting(event_type: str, data: bytes) -> bytes:
         made.append(data)
         return original(event_type, data)
 
-    monkeypatch.setattr(encoding, "watch_frame", counting)
+    monkeypatch.setattr(encoding, "json_event", counting)
     admin = cluster.admin
     path = f"{CONFIG_MAPS}?watch=1"
     async with admin.watch(path) as one, admin.watch(path) as two, admin.watch(path) as three:

@@ -3,7 +3,7 @@
 `messages.txt` has a line per message: `name=number`. A `*` behind the number marks a field that is a pointer
 in Go, so that a zero on the wire was said on purpose; without it a zero means "not set". `+Message=number` is
 a message whose fields stand in the parent's JSON themselves. Where the numbers come from, and how they are
-checked, is told in docs/decisions/0006-protobuf-numbers.md.
+checked, is told in docs/decisions/0007-protobuf-numbers.md.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ it, with kind, apiVersion and metadata in front, and reading it puts the revisio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -43,6 +44,10 @@ def chunk(payload: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload)
 
 
-def watch_frame(event_type: str, data: bytes) -> bytes:
-    """One watch event as a line of JSON, framed as one HTTP chunk."""
-    return chunk(b'{"type":"%b","object":%b}\n' % (event_type.encode(), data))
+Framer = Callable[[str, bytes], bytes]
+"""A watch event on the wire, of its type and the object's bytes."""
+
+
+def json_event(event_type: str, data: bytes) -> bytes:
+    """One watch event as a line of JSON."""
+    return b'{"type":"%b","object":%b}\n' % (event_type.encode(), data)

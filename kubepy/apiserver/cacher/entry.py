@@ -61,7 +61,7 @@ class CacheEvent:
         self.entry = entry
         self.previous = previous
         self.revision = entry.revision
-        self._frames: dict[tuple[str, Transform | None], bytes] = {}
+        self._frames: dict[tuple[str, Transform | None, encoding.Framer], bytes] = {}
         self._left: Entry | None = None
 
     @property
@@ -73,11 +73,12 @@ class CacheEvent:
             self._left = Entry(old.key, data, self.revision, old.create_revision)
         return self._left
 
-    def frame(self, event_type: str, transform: Transform | None) -> bytes:
-        """The event on the wire; made once for all watchers that want the same."""
-        found = self._frames.get((event_type, transform))
+    def frame(self, event_type: str, transform: Transform | None, framer: encoding.Framer) -> bytes:
+        """The event as an HTTP chunk; made once for all watchers that want the same."""
+        wish = event_type, transform, framer
+        found = self._frames.get(wish)
         if found is None:
             entry = self.left if event_type == "DELETED" and self.type != "DELETED" else self.entry
             data = entry.data if transform is None else transform(entry)
-            found = self._frames[event_type, transform] = encoding.watch_frame(event_type, data)
+            found = self._frames[wish] = encoding.chunk(framer(event_type, data))
         return found

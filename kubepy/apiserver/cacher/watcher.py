@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kubepy.apiserver.cacher.encoding import Framer, json_event
 from kubepy.apiserver.cacher.entry import CacheEvent, Entry, FieldValues, Transform
 from kubepy.machinery import fields, labels
 
@@ -54,6 +55,7 @@ class Watcher:
 
     __slots__ = (
         "_bookmark_frame",
+        "_framer",
         "_later",
         "_pending",
         "_values",
@@ -73,12 +75,14 @@ class Watcher:
         revision: int,
         transform: Transform | None = None,
         later: Transform | None = None,
+        framer: Framer = json_event,
         bookmark_frame: Callable[[int], bytes] | None = None,
     ) -> None:
         self.selector = selector
         self.sink = sink
         self.transform = transform
         self._later = later
+        self._framer = framer
         self._bookmark_frame = bookmark_frame
         self.revision = revision
         self.bucket = ("", "")
@@ -91,7 +95,7 @@ class Watcher:
         if event_type is None or event.revision <= self.revision:
             return False
         self.revision = event.revision
-        self._pending.append(event.frame(event_type, self.transform))
+        self._pending.append(event.frame(event_type, self.transform, self._framer))
         if self._later is not None:
             self.transform, self._later = self._later, None
         return len(self._pending) == 1

@@ -13,7 +13,9 @@ from collections.abc import Callable
 import orjson
 from aiohttp import web
 
+from kubepy.api import protobuf
 from kubepy.apiserver.cacher import Cacher, Entry, Watcher, encoding
+from kubepy.apiserver.cacher.encoding import Framer
 from kubepy.apiserver.cacher.entry import Transform
 from kubepy.apiserver.handlers import responses, selectors
 from kubepy.apiserver.negotiation import JSON
@@ -104,8 +106,7 @@ async def watch(
 ) -> web.StreamResponse:
     """Stream events until the time-out, the client or the server ends it."""
     representation = responses.wanted(context, PARTIAL)
-    if representation.media_type != JSON:
-        raise errors.not_acceptable([JSON])
+    framer, media_type = _framing(served, representation.media_type)
     selector = selectors.read(context, served)
     include = context.query.get("includeObject", "Metadata")
     as_version = representation.as_version
@@ -117,7 +118,7 @@ async def watch(
         start, initial, initial_end = await _start(context, cacher)
     except errors.StatusError as error:
         return await _failed(request, context, error)
-    bookmark = _Bookmark(served, representation.as_kind)
+    bookmark = _Bookmark(served, representation.as_kind, framer)
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
@@ -132,6 +133,7 @@ async def watch(
         revision=start,
         transform=later if present and later is not None else transform,
         later=None if present else later,
+        framer=framer,
         bookmark_frame=bookmark.frame if context.query.flag("allowWatchBookmarks") or initial_end else None,
     )
     try:
@@ -141,12 +143,12 @@ async def watch(
     streams.add(stream)
     forget = on_lost(stream.end)
     try:
-        response = web.StreamResponse(headers=responses.headers(context, JSON))
+        response = web.StreamResponse(headers=responses.headers(context, media_type))
         response.enable_chunked_encoding()
         writer = await response.prepare(request)
         if writer is not None:
             writer.send_headers()
-        await _send_initial(response, present, transform, later)
+        await _send_initial(response, present, transform, later, framer)
         if initial_end:
             transport.write(bookmark.frame(start, initial_events_end=True))
         stream.release()
@@ -168,6 +170,19 @@ async def watch(
 def _timeout(context: Context, minimum: float) -> float:
     wanted = context.query.number("timeoutSeconds")
     return float(wanted) if wanted else minimum * (1 + random.random())
+
+
+def _framing(served: Served, media_type: str) -> tuple[Framer, str]:
+    """How events are written, and the answer's Content-Type. Raises 406."""
+    if media_type == JSON:
+        return encoding.json_event, JSON
+    if media_type == protobuf.MEDIA_TYPE and protobuf.encodes(served.resource.gvk):
+        return _protobuf_event, f"{protobuf.MEDIA_TYPE};stream=watch"
+    raise errors.not_acceptable([JSON, protobuf.MEDIA_TYPE])
+
+
+def _protobuf_event(event_type: str, data: bytes) -> bytes:
+    return protobuf.encode_watch_event(event_type, orjson.loads(data))
 
 
 async def _failed(
@@ -226,14 +241,18 @@ def _check_options(send_initial: bool | None, match: str, *, bookmarks: bool) ->
 
 
 async def _send_initial(
-    response: web.StreamResponse, present: list[Entry], transform: Transform | None, later: Transform | None
+    response: web.StreamResponse,
+    present: list[Entry],
+    transform: Transform | None,
+    later: Transform | None,
+    framer: Framer,
 ) -> None:
     gathered: list[bytes] = []
     size = 0
     for entry in present:
         data = entry.data if transform is None else transform(entry)
         transform = later or transform
-        line = b'{"type":"ADDED","object":%b}\n' % data
+        line = framer("ADDED", data)
         gathered.append(line)
         size += len(line)
         if size >= _INITIAL_CHUNK:
@@ -246,7 +265,8 @@ async def _send_initial(
 class _Bookmark:
     """Makes BOOKMARK events: an object of the watched kind with nothing but a resourceVersion."""
 
-    def __init__(self, served: Served, as_kind: str) -> None:
+    def __init__(self, served: Served, as_kind: str, framer: Framer) -> None:
+        self._framer = framer
         gvk = served.resource.gvk
         self._kind, self._api_version = gvk.kind, gvk.api_version
         self._table = as_kind == TABLE
@@ -272,4 +292,4 @@ class _Bookmark:
                 "columnDefinitions": [],
                 "rows": [{"cells": [], "object": partial}],
             }
-        return encoding.watch_frame("BOOKMARK", orjson.dumps(obj))
+        return encoding.chunk(self._framer("BOOKMARK", orjson.dumps(obj)))

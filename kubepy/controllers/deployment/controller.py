@@ -165,8 +165,13 @@ class DeploymentReconciler:
         current = meta.annotations(new).get(revisions.REVISION)
         if current and meta.annotations(deployment).get(revisions.REVISION) != current:
             patch = {"metadata": {"annotations": {revisions.REVISION: current}}}
+            # Through the status: an annotation written there does not count as a new generation.
             await self._client.patch(
-                DEPLOYMENTS, meta.name(deployment), patch, namespace=meta.namespace(deployment)
+                DEPLOYMENTS,
+                meta.name(deployment),
+                patch,
+                namespace=meta.namespace(deployment),
+                subresource="status",
             )
         return new, sets
 
