@@ -77,7 +77,10 @@ async def test_lightkube(control_plane: ControlPlane, namespace: str) -> None:
         assert applied.metadata.managedFields[0].manager == "lightkube-test"
         await client.create(Deployment.from_dict(deployment("web")))
         with anyio.fail_after(10):
-            while (await client.get(Deployment.Status, "web")).status.replicas != 2:
+            while True:
+                status = (await client.get(Deployment.Status, "web")).status
+                if status is not None and status.replicas == 2:
+                    break
                 await anyio.sleep(0.05)
         async for event, obj in client.watch(ConfigMap, resource_version="0"):
             if obj.metadata.name == "b":

@@ -175,13 +175,13 @@ def test_auth(kubectl: Session) -> None:
     listed = kubectl("auth", "can-i", "--list", "--as=nobody")
     assert "pods" in listed
     assert "kubernetes-admin" in kubectl("auth", "whoami")
-    clusterrole = {
+    role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
-        "metadata": {"name": "reader"},
+        "metadata": {"name": "reader", "namespace": kubectl.namespace},
         "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}],
     }
-    assert "reader reconciled" in kubectl("auth", "reconcile", "-f", "-", stdin=clusterrole)
+    assert "reader reconciled" in kubectl("auth", "reconcile", "-f", "-", stdin=role)
     token = kubectl("create", "token", "default").strip()
     assert token.count(".") == 2
 
