@@ -11,6 +11,7 @@ from kubepy.machinery.apply import elements
 from kubepy.machinery.apply.lists import KeyedListType, ListType
 from kubepy.machinery.apply.types import AtomicList, Deduced, MapType, Scalar, Type
 from kubepy.machinery.field_errors import quote
+from kubepy.machinery.go_format import plain, syntax, type_name
 
 
 def check(type_: Type, value: Any) -> list[str]:
@@ -32,18 +33,18 @@ def _check(type_: Type, value: Any, path: str, found: list[str]) -> None:
         return
     if isinstance(type_, MapType):
         if type(value) is not dict:
-            _say(found, path, f"expected map, got &{{{_plain(value)}}}")
+            _say(found, path, f"expected map, got &{{{plain(value)}}}")
         else:
             _check_map(type_, value, path, found)
     elif isinstance(type_, ListType | AtomicList):
         if type(value) is not list:
-            _say(found, path, f"expected list, got &{{{_plain(value)}}}")
+            _say(found, path, f"expected list, got &{{{plain(value)}}}")
         else:
             _check_list(type_, value, path, found)
     elif isinstance(type_, Scalar):
         _check_scalar(type_, value, path, found)
     elif isinstance(value, dict | list):
-        _say(found, path, f"expected any scalar, got &{{{_plain(value)}}}")
+        _say(found, path, f"expected any scalar, got &{{{plain(value)}}}")
 
 
 def _say(found: list[str], path: str, problem: str) -> None:
@@ -100,46 +101,8 @@ def _no_element(type_: ListType, item: Any) -> str:
 def _check_scalar(type_: Scalar, value: Any, path: str, found: list[str]) -> None:
     match type_.name:
         case "string" if type(value) is not str:
-            _say(found, path, f"expected string, got &value.valueUnstructured{{Value:{_syntax(value)}}}")
+            _say(found, path, f"expected string, got &value.valueUnstructured{{Value:{syntax(value)}}}")
         case "boolean" if type(value) is not bool:
-            _say(found, path, f"expected boolean, got &value.valueUnstructured{{Value:{_syntax(value)}}}")
+            _say(found, path, f"expected boolean, got &value.valueUnstructured{{Value:{syntax(value)}}}")
         case "integer" | "number" if type(value) is not int and type(value) is not float:
-            _say(found, path, f"expected numeric (int or float), got {_go_type(value)}")
-
-
-def _plain(value: Any) -> str:
-    """As Go's %v shows it."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return "map[" + " ".join(f"{key}:{_plain(value[key])}" for key in sorted(value)) + "]"
-        case list():
-            return "[" + " ".join(map(_plain, value)) + "]"
-    return str(value)
-
-
-def _syntax(value: Any) -> str:
-    """As Go's %#v shows it."""
-    match value:
-        case str():
-            return quote(value)
-        case None:
-            return "interface {}(nil)"
-        case dict():
-            inner = ", ".join(f"{quote(key)}:{_syntax(value[key])}" for key in sorted(value))
-            return f"map[string]interface {{}}{{{inner}}}"
-        case list():
-            return "[]interface {}{" + ", ".join(map(_syntax, value)) + "}"
-    return _plain(value)
-
-
-def _go_type(value: Any) -> str:
-    match value:
-        case dict():
-            return "map[string]interface {}"
-        case list():
-            return "[]interface {}"
-    return "bool" if isinstance(value, bool) else "string"
+            _say(found, path, f"expected numeric (int or float), got {type_name(value)}")

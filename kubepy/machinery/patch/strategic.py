@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kubepy.machinery.go_format import plain
 from kubepy.machinery.meta import Obj, deep_copy
 from kubepy.machinery.patch import PatchError
 from kubepy.machinery.patch.strategic_diff import create_three_way, create_two_way
@@ -22,6 +23,9 @@ RETAIN_KEYS = "$retainKeys"
 SET_ELEMENT_ORDER = "$setElementOrder/"
 DELETE_FROM_PRIMITIVE_LIST = "$deleteFromPrimitiveList/"
 
+_PARALLEL = {SET_ELEMENT_ORDER: "setElementOrder list", DELETE_FROM_PRIMITIVE_LIST: "primitive list"}
+_BAD_RETAIN_KEYS = "invalid patch format of retainKeys"
+
 
 def apply(doc: Obj, patch: Obj, schema: Schema) -> Obj:
     """Return the document with the patch merged in; PatchError when the patch is malformed."""
@@ -31,13 +35,13 @@ def apply(doc: Obj, patch: Obj, schema: Schema) -> Obj:
 
 
 def _merge_map(original: Obj, patch: Obj, schema: Schema | None) -> Obj:
-    directive = patch.pop(DIRECTIVE, None)
-    if directive == "replace":
-        return patch
-    if directive == "delete":
-        return {}
-    if directive not in (None, "merge"):
-        raise PatchError(f"Unknown patch type found: {directive}")
+    if DIRECTIVE in patch:
+        directive = patch.pop(DIRECTIVE)
+        if directive == "replace":
+            return patch
+        if directive == "delete":
+            return {}
+        raise PatchError(f"unknown patch type: {plain(directive)} in map: {plain(patch)}")
     _retain_keys(original, patch)
     orders = _take(patch, SET_ELEMENT_ORDER)
     for key, values in _take(patch, DELETE_FROM_PRIMITIVE_LIST).items():
@@ -71,12 +75,33 @@ def _merge_value(
         items = field.items if field is not None else None
         original = before if isinstance(before, list) else []
         # Without an order of its own, the patch's items are the order.
-        wanted = [item for item in value if not _is_directive(item)] if order is None else order
+        listed = [item for item in value if not _is_directive(item)]
+        wanted = listed if order is None else order
+        if order:
+            _check_order(listed, order, merge_key)
         merged = _merge_list(list(original), value, items, merge_key, name)
         return _ordered(merged, original, wanted, merge_key)
     if isinstance(value, list):
         return [item for item in value if not _is_directive(item)]
     return value
+
+
+def _check_order(listed: list[Any], order: Sequence[Any], merge_key: str) -> None:
+    """The patch's items must come in the order that it wants of the list."""
+    places = iter(order)
+    for item in listed:
+        for place in places:
+            if _key(item, merge_key) == _key(place, merge_key):
+                break
+        else:
+            raise PatchError(
+                f"The order in patch list:\n{plain(listed)}\n doesn't match $setElementOrder list:\n"
+                f"{plain(list(order))}\n"
+            )
+
+
+def _key(item: Any, merge_key: str) -> Any:
+    return item.get(merge_key) if isinstance(item, dict) else item
 
 
 def _is_directive(item: Any) -> bool:
@@ -89,7 +114,7 @@ def _take(patch: Obj, prefix: str) -> dict[str, list[Any]]:
     for key in [key for key in patch if key.startswith(prefix)]:
         values = patch.pop(key)
         if not isinstance(values, list):
-            raise PatchError(f"{key} must be a list")
+            raise PatchError(f"invalid patch format of {_PARALLEL[prefix]}")
         taken[key.removeprefix(prefix)] = values
     return taken
 
@@ -99,10 +124,10 @@ def _retain_keys(original: Obj, patch: Obj) -> None:
     if retained is None:
         return
     if not isinstance(retained, list):
-        raise PatchError("$retainKeys must be a list of strings")
+        raise PatchError(_BAD_RETAIN_KEYS)
     for key, value in patch.items():
         if value is not None and not key.startswith("$") and key not in retained:
-            raise PatchError("Duplicates or fields not present in retainKeys list")
+            raise PatchError(_BAD_RETAIN_KEYS)
     for key in [key for key in original if key not in retained]:
         del original[key]
 
@@ -122,13 +147,13 @@ def _merge_list(
         if item.get(DIRECTIVE) == "merge":
             raise PatchError("merging lists cannot yet be specified in the patch")
         if merge_key not in item:
-            raise PatchError(f"map: {item} does not contain declared merge key: {merge_key}")
+            raise PatchError(f"map: {plain(item)} does not contain declared merge key: {merge_key}")
         directive = item.get(DIRECTIVE)
         if directive == "delete":
             original = [o for o in original if o.get(merge_key) != item[merge_key]]
             continue
         if directive is not None:
-            raise PatchError(f"Unknown patch type found: {directive}")
+            raise PatchError(f"unknown patch type: {plain(directive)} in map: {plain(item)}")
         for index, existing in enumerate(original):
             if isinstance(existing, dict) and existing.get(merge_key) == item[merge_key]:
                 original[index] = _merge_map(existing, item, items)
@@ -141,17 +166,14 @@ def _merge_list(
 def _ordered(merged: list[Any], server: Sequence[Any], order: Sequence[Any], merge_key: str) -> list[Any]:
     """Order a merged list: listed items as `order` has them, the server's others about where they were."""
 
-    def identity(item: Any) -> Any:
-        return item.get(merge_key) if isinstance(item, dict) else item
-
-    wanted = [identity(item) for item in order]
-    server_order = [identity(item) for item in server]
-    listed = [item for item in merged if identity(item) in wanted]
-    listed.sort(key=lambda item: wanted.index(identity(item)))
-    others = [item for item in merged if identity(item) not in wanted]
+    wanted = [_key(item, merge_key) for item in order]
+    server_order = [_key(item, merge_key) for item in server]
+    listed = [item for item in merged if _key(item, merge_key) in wanted]
+    listed.sort(key=lambda item: wanted.index(_key(item, merge_key)))
+    others = [item for item in merged if _key(item, merge_key) not in wanted]
     result: list[Any] = []
     while others and listed:
-        other, item = identity(others[0]), identity(listed[0])
+        other, item = _key(others[0], merge_key), _key(listed[0], merge_key)
         both = other in server_order and item in server_order
         first = both and server_order.index(other) < server_order.index(item)
         result.append((others if first else listed).pop(0))

@@ -50,8 +50,7 @@ def _diff_maps(original: Obj, modified: Obj, schema: Schema | None, options: _Op
         strategies = field.patch_strategies if field is not None else frozenset[str]()
         if isinstance(before, dict) and isinstance(after, dict) and "replace" not in strategies:
             inner = _diff_maps(before, after, field, options)
-            if inner and "retainKeys" in strategies and options.changes:
-                inner["$retainKeys"] = sorted(after)
+            _retain_keys(inner, before, after, strategies)
             if inner:
                 patch[key] = inner
         elif isinstance(before, list) and isinstance(after, list) and "merge" in strategies:
@@ -67,14 +66,20 @@ def _diff_lists(
     patch: Obj, key: str, before: list[Any], after: list[Any], field: Schema | None, options: _Options
 ) -> None:
     merge_key = field.patch_merge_key if field is not None else ""
+    strategies = field.patch_strategies if field is not None else frozenset[str]()
+    if not before:
+        if after and options.changes:
+            patch[key] = after
+        return
     if not any(isinstance(item, dict) for item in (*before, *after)):
         added = [item for item in after if item not in before] if options.changes else []
-        deleted = [item for item in before if item not in after] if options.deletions else []
+        deleted = sorted((i for i in before if i not in after), key=str) if options.deletions else []
         if added:
             patch[key] = added
         if deleted:
             patch[f"{_DELETE}{key}"] = deleted
-        if added or deleted or (options.changes and _reordered(before, after)):
+        # Like kubectl, which compares with what it has sorted.
+        if after and (added or deleted or (options.changes and sorted(before, key=str) != after)):
             patch[f"{_ORDER}{key}"] = after
         return
     if not merge_key or any(merge_key not in item for item in (*before, *after)):
@@ -91,18 +96,24 @@ def _diff_lists(
                 changed.append(item)
             continue
         inner = _diff_maps(known[identity], item, items, options)
+        _retain_keys(inner, known[identity], item, strategies)
         if inner:
             changed.append({**inner, merge_key: identity})
     if options.deletions:
-        changed += [{"$patch": "delete", merge_key: i} for i in known if i not in wanted]
+        gone = sorted((identity for identity in known if identity not in wanted), key=str)
+        changed += [{"$patch": "delete", merge_key: identity} for identity in gone]
     if changed:
         patch[key] = changed
-    if changed or (options.changes and _reordered(list(known), list(wanted))):
+    if wanted and (changed or (options.changes and list(known) != list(wanted))):
         patch[f"{_ORDER}{key}"] = [{merge_key: identity} for identity in wanted]
 
 
-def _reordered(before: list[Any], after: list[Any]) -> bool:
-    return [item for item in before if item in after] != [item for item in after if item in before]
+def _retain_keys(patch: Obj, before: Obj, after: Obj, strategies: frozenset[str]) -> None:
+    """Of a union, the fields to keep, when there is a change or a field to clear."""
+    if "retainKeys" in strategies and (
+        patch or any(value is not None and key not in after for key, value in before.items())
+    ):
+        patch["$retainKeys"] = sorted(after)
 
 
 def _combine(deletions: Obj, changes: Obj, schema: Schema | None) -> Obj:
@@ -117,7 +128,20 @@ def _combine(deletions: Obj, changes: Obj, schema: Schema | None) -> Obj:
             result[key] = _combine_lists(before, value, field)
         else:
             result[key] = value
+    for key in result:
+        if key.startswith(_ORDER) and isinstance(result.get(key.removeprefix(_ORDER)), list):
+            listed = key.removeprefix(_ORDER)
+            result[listed] = _in_order(result[listed], result[key])
     return result
+
+
+def _in_order(items: list[Any], order: list[Any]) -> list[Any]:
+    """The items of a patch as the order lists them, deletions behind them as they are."""
+    if not order or not isinstance(order[0], dict):
+        return items
+    (merge_key,) = order[0]
+    places = {entry[merge_key]: place for place, entry in enumerate(order)}
+    return sorted(items, key=lambda item: places.get(item[merge_key], len(places)))
 
 
 def _combine_lists(before: list[Any], value: list[Any], field: Schema) -> list[Any]:

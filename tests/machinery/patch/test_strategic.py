@@ -78,8 +78,8 @@ def test_missing_merge_key_is_an_error() -> None:
 
 
 def test_directives_never_reach_a_new_field() -> None:
-    patch = {"metadata": {"labels": {"$patch": "merge", "a": "1", "gone": None}}}
-    assert strategic.apply({}, patch, POD) == {"metadata": {"labels": {"a": "1"}}}
+    patch = {"metadata": {"labels": {"$patch": "replace", "a": "1"}, "annotations": {"gone": None}}}
+    assert strategic.apply({}, patch, POD) == {"metadata": {"labels": {"a": "1"}, "annotations": {}}}
 
 
 def test_three_way_deletes_what_was_applied_and_keeps_what_others_set() -> None:
