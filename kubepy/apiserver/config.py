@@ -33,6 +33,8 @@ class APIServerConfig:
     requestheader_allowed_names: list[str] = field(default_factory=list)
     anonymous_auth: bool = True
     token_auth_file: Path | None = None
+    enable_admission_plugins: list[str] = field(default_factory=list)
+    disable_admission_plugins: list[str] = field(default_factory=list)
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
     request_timeout: float = 60.0

@@ -9,6 +9,7 @@ from kubepy.apiserver.cacher import Entry, ResourceCache
 from kubepy.machinery import errors
 
 _STORAGE_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+_STORAGE_DEFAULT_OLD = "storageclass.beta.kubernetes.io/is-default-class"
 _INGRESS_DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 _INGRESS_ANNOTATION = "kubernetes.io/ingress.class"
 _FINALIZERS = {
@@ -17,11 +18,11 @@ _FINALIZERS = {
 }
 
 
-def _defaults(classes: ResourceCache, annotation: str) -> list[Entry]:
+def _defaults(classes: ResourceCache, *names: str) -> list[Entry]:
     found = [
         entry
         for entry in classes.entries.values()
-        if (entry.obj["metadata"].get("annotations") or {}).get(annotation) == "true"
+        if any((entry.obj["metadata"].get("annotations") or {}).get(name) == "true" for name in names)
     ]
     # The newest, and of equals the first by name.
     found.sort(key=lambda e: e.name)
@@ -45,7 +46,7 @@ class DefaultStorageClass(Plugin):
 
     async def mutate(self, attributes: Attributes) -> None:
         """Name the class."""
-        found = _defaults(self._classes, _STORAGE_DEFAULT)
+        found = _defaults(self._classes, _STORAGE_DEFAULT, _STORAGE_DEFAULT_OLD)
         if found:
             attributes.object.setdefault("spec", {})["storageClassName"] = found[0].name
 

@@ -7,6 +7,7 @@ from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
 from kubepy.apiserver.authentication.user import NODE_PREFIX
 from kubepy.apiserver.authentication.user import NODES as NODES_GROUP
+from kubepy.apiserver.authorization.node import references_of
 from kubepy.apiserver.cacher import ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
@@ -83,12 +84,30 @@ class NodeRestriction(Plugin):
             if (pod.get("spec") or {}).get("nodeName") != node:
                 detail = f'node "{node}" can only create pods with spec.nodeName set to itself'
                 raise self._forbidden(attributes, detail)
+            if (pod.get("spec") or {}).get("serviceAccountName"):
+                detail = f"node {node} can not create pods that reference a service account"
+                raise self._forbidden(attributes, detail)
+            for resource in ("secrets", "configmaps", "persistentvolumeclaims"):
+                if any(kind == resource for kind, _, _ in references_of(pod)):
+                    detail = f'node "{node}" can not create pods that reference {resource}'
+                    raise self._forbidden(attributes, detail)
             return
-        bound_to = ((attributes.old or {}).get("spec") or {}).get("nodeName")
+        old = attributes.old
+        if attributes.subresource == "eviction":
+            # The object of an eviction is not the pod: its name is the request's.
+            found = self._pods.get(f"{attributes.namespace}/{attributes.name}")
+            old = found.obj if found is not None else None
+        bound_to = ((old or {}).get("spec") or {}).get("nodeName")
         if bound_to != node:
-            verb = "delete" if attributes.operation == "DELETE" else "update status for"
+            verb = "update pod status for"
+            if attributes.operation == "DELETE":
+                verb = "delete"
+            elif attributes.subresource == "eviction":
+                verb = "evict"
             detail = f'node "{node}" can only {verb} pods with spec.nodeName set to itself'
             raise self._forbidden(attributes, detail)
+        if attributes.subresource == "status" and _changed_labels(attributes.object, old):
+            raise self._forbidden(attributes, f'node "{node}" cannot update labels through pod status')
 
     def _check_node(self, attributes: Attributes, node: str) -> None:
         if attributes.name != node:

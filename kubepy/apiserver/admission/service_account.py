@@ -12,6 +12,7 @@ from kubepy.util.clock import Clock
 
 _MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _MIRROR = "kubernetes.io/config.mirror"
+_ENFORCE = "kubernetes.io/enforce-mountable-secrets"
 _VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607
 _TRIES = 20
@@ -48,6 +49,18 @@ class ServiceAccount(Plugin):
         if _automounts(account, spec):
             _mount_token(spec)
 
+    async def validate(self, attributes: Attributes) -> None:
+        """Refuse secrets that the account does not list, when it is annotated so."""
+        pod = attributes.object
+        entry = self._accounts.get(f"{attributes.namespace}/{pod['spec'].get('serviceAccountName') or ''}")
+        if entry is None:
+            return
+        annotations = entry.obj["metadata"].get("annotations") or {}
+        if annotations.get(_ENFORCE, "").lower() in ("true", "t", "1"):
+            detail = unlisted_secret(entry.obj, pod["spec"])
+            if detail:
+                raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+
     async def _account(self, attributes: Attributes, name: str) -> Entry:
         # A namespace is usable a moment before its default account is there.
         for attempt in range(_TRIES):
@@ -61,6 +74,32 @@ class ServiceAccount(Plugin):
             f'serviceaccount "{name}" not found'
         )
         raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+
+
+def unlisted_secret(account: Obj, spec: Obj) -> str:
+    """Which secret the pod may not use, in Kubernetes' words; "" when it may use all."""
+    name = account["metadata"]["name"]
+    listed = {secret.get("name") for secret in account.get("secrets") or ()}
+    refused = f"is not allowed because service account {name} does not reference that secret"
+    for volume in spec.get("volumes") or ():
+        secret = (volume.get("secret") or {}).get("secretName")
+        if secret and secret not in listed:
+            return f'volume with secret.secretName="{secret}" {refused}'
+    for field, word in (("initContainers", "init container"), ("containers", "container")):
+        for container in spec.get(field) or ():
+            for variable in container.get("env") or ():
+                secret = ((variable.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name")
+                if secret and secret not in listed:
+                    where = f"{word} {container['name']} with envVar {variable['name']} referencing"
+                    return f'{where} secret.secretName="{secret}" {refused}'
+    pulled = {secret.get("name") for secret in account.get("imagePullSecrets") or ()}
+    for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
+        if secret.get("name") not in pulled:
+            return (
+                f'imagePullSecrets[{index}].name="{secret.get("name")}" is not allowed because service '
+                f"account {name} does not reference that imagePullSecret"
+            )
+    return ""
 
 
 def _automounts(account: Obj, spec: Obj) -> bool:

@@ -31,6 +31,11 @@ _LOG_OPTIONS = (
     "stream",
 )
 _STREAMS = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
+_OPTIONS = {
+    "exec": "PodExecOptions",
+    "attach": "PodAttachOptions",
+    "portforward": "PodPortForwardOptions",
+}
 _PASSED_HEADERS = ("Upgrade", "Connection", "X-Stream-Protocol-Version", "Content-Length", "User-Agent")
 _CHUNK = 64 * 1024
 
@@ -121,6 +126,7 @@ def stream(server: APIServer, kind: str) -> Handler:
         request: web.BaseRequest, context: Context, served: Served, body: bytes
     ) -> web.StreamResponse:
         pod = (await served.store.get(context.info.namespace, context.info.name)).obj
+        await served.store.admit(context, "CONNECT", _connect_options(context, kind), None)
         if kind == "portforward":
             path = _path("portForward", context)
             options = [("port", port) for port in context.query.all("ports")]
@@ -141,6 +147,22 @@ def stream(server: APIServer, kind: str) -> Handler:
         return await tunnel.upgrade(request, host, port, target, _headers(request), server.kubelet_tls)
 
     return handle
+
+
+def _connect_options(context: Context, kind: str) -> Obj:
+    """PodExecOptions, PodAttachOptions or PodPortForwardOptions, for admission."""
+    made: Obj = {"kind": _OPTIONS[kind], "apiVersion": "v1"}
+    if kind == "portforward":
+        ports = [
+            int(port) for text in context.query.all("ports") for port in text.split(",") if port.isdecimal()
+        ]
+        return {**made, "ports": ports} if ports else made
+    made |= {ours: True for ours, _ in _STREAMS if context.query.flag(ours)}
+    if context.query.get("container"):
+        made["container"] = context.query.get("container")
+    if context.query.all("command"):
+        made["command"] = context.query.all("command")
+    return made
 
 
 def _headers(request: web.BaseRequest) -> dict[str, str]:

@@ -38,11 +38,13 @@ def binding(server: APIServer) -> Handler:
         if (wanted.get("metadata") or {}).get("name") not in (None, "", name):
             raise errors.bad_request("name in URL does not match name in Binding object")
 
+        dry = dry_run(context.query.all("dryRun"), "CreateOptions")
+        admitted = await served.store.admit(context, "CREATE", wanted, None, dry_run=dry) or wanted
+
         async def change(pod: Obj) -> Obj:
-            return bind(pod, wanted, server.clock)
+            return bind(pod, admitted, server.clock)
 
         store = server.served.get(r.PODS).store
-        dry = dry_run(context.query.all("dryRun"), "CreateOptions")
         await store.update(context, context.info.namespace, name, change, dry_run=dry, internal=True)
         return await responses.send_object(context, _success(), code=201)
 
@@ -61,6 +63,8 @@ def eviction(server: APIServer) -> Handler:
         decode.check_type(wanted, _EVICTION)
         decode.fit_as(context, wanted, _EVICTION)
         options = DeleteOptions.read(wanted.get("deleteOptions"), context.query)
+        admitted = await served.store.admit(context, "CREATE", wanted, None, dry_run=options.dry_run)
+        options = DeleteOptions.read((admitted or wanted).get("deleteOptions"), context.query)
         entry = await served.store.get(context.info.namespace, context.info.name)
         await disruption.spend(context, server.served.get(r.POD_DISRUPTION_BUDGETS).store, entry.obj, options)
         await served.store.delete(context, context.info.namespace, context.info.name, options)

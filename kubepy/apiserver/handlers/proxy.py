@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubepy.apiserver.server import APIServer
 
 _OURS = frozenset({"authorization"})
+_OPTIONS = {"nodes": "NodeProxyOptions", "pods": "PodProxyOptions", "services": "ServiceProxyOptions"}
 Target = tuple[str, str, int]  # scheme, host, port
 
 
@@ -28,6 +29,8 @@ def handler(server: APIServer, kind: str) -> Handler:
         request: web.BaseRequest, context: Context, served: Served, body: bytes
     ) -> web.StreamResponse:
         scheme, name, port = _split(context.info.name)
+        options = {"kind": _OPTIONS[kind], "apiVersion": "v1", "path": context.info.rest or "/"}
+        await served.store.admit(context, "CONNECT", options, None)
         if kind == "nodes":
             node = (await served.store.get("", name)).obj
             host, own = kubelet_client.address_of(node)

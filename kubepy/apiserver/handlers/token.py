@@ -40,7 +40,8 @@ def handler(server: APIServer) -> Handler:
         entry = await served.store.get(info.namespace, info.name)
         spec = wanted.setdefault("spec", {})
         dry = dry_run(context.query.all("dryRun"), "CreateOptions")
-        await served.store.admit(context, "CREATE", wanted, None, dry_run=dry)
+        wanted = await served.store.admit(context, "CREATE", wanted, None, dry_run=dry) or wanted
+        spec = wanted.setdefault("spec", {})
         seconds = spec.setdefault("expirationSeconds", _HOUR)
         _validate(info.name, seconds)
         tokens = server.service_account_tokens

@@ -64,9 +64,10 @@ def bind(pod: Obj, binding: Obj, clock: Clock) -> Obj:
         )
         raise errors.conflict(GR("", "pods/binding"), name, detail)
     spec["nodeName"] = target["name"]
-    annotations = (binding.get("metadata") or {}).get("annotations")
-    if annotations:
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+    for field in ("annotations", "labels"):
+        added = (binding.get("metadata") or {}).get(field)
+        if added:
+            metadata[field] = {**(metadata.get(field) or {}), **added}
     status = dict(pod.get("status") or {})
     status["conditions"] = [dict(c) for c in status.get("conditions") or ()]
     scheduled = {"type": "PodScheduled", "status": "True"}

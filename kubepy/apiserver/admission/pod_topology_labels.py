@@ -1,0 +1,40 @@
+"""PodTopologyLabels: a pod learns from its labels in which zone and region its node is."""
+
+from __future__ import annotations
+
+from kubepy.api.resources import BINDINGS, PODS
+from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.cacher import ResourceCache
+
+_LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
+
+
+class PodTopologyLabels(Plugin):
+    """Changes new pods that are on a node already, and bindings."""
+
+    operations = frozenset({"CREATE"})
+
+    def __init__(self, nodes: ResourceCache) -> None:
+        self._nodes = nodes
+
+    def handles(self, attributes: Attributes) -> bool:
+        """pods, pods/binding and bindings."""
+        if attributes.gvr == PODS:
+            return attributes.subresource in ("", "binding")
+        return attributes.gvr == BINDINGS
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Copy the node's labels, over those that were there."""
+        obj = attributes.object
+        if attributes.gvr == PODS and not attributes.subresource:
+            name = (obj.get("spec") or {}).get("nodeName")
+        else:
+            name = (obj.get("target") or {}).get("name")
+        entry = self._nodes.get(name) if name else None
+        if entry is None:
+            return
+        found = {key: entry.labels[key] for key in _LABELS if key in entry.labels}
+        if found:
+            metadata = obj.setdefault("metadata", {})
+            metadata["labels"] = {**(metadata.get("labels") or {}), **found}
