@@ -104,6 +104,8 @@ class Configuration:
             ),
             cluster_cidr=topology.pod_cidr,
             root_ca_file=pki.ca.certificate,
+            cluster_signing_cert_file=pki.ca.certificate,
+            cluster_signing_key_file=pki.ca.key,
         )
         write_file(etc / "apiserver.yaml", config.dump(apiserver))
         write_file(etc / "scheduler.yaml", config.dump(scheduler))

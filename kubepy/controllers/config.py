@@ -18,6 +18,9 @@ class ControllerManagerConfig:
     node_cidr_mask_size: int = 24
     allocate_node_cidrs: bool = True
     root_ca_file: Path | None = None
+    cluster_signing_cert_file: Path | None = None
+    cluster_signing_key_file: Path | None = None
+    cluster_signing_duration: float = 365 * 24 * 3600.0
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 40.0
     leader_elect: bool = True

@@ -11,6 +11,9 @@ import anyio
 
 from kubepy.client import Client, ClientConfig, EventRecorder, LeaderElector
 from kubepy.controllers import cluster_role_aggregation, pod_gc
+from kubepy.controllers.certificates import approver as certificate_approver
+from kubepy.controllers.certificates import cleaner as certificate_cleaner
+from kubepy.controllers.certificates import signer as certificate_signer
 from kubepy.controllers.config import ControllerManagerConfig
 from kubepy.controllers.context import Context
 from kubepy.controllers.deployment import controller as deployment
@@ -33,6 +36,9 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "serviceaccount-controller": service_account.new,
     "root-ca-certificate-publisher-controller": root_ca.new,
     "clusterrole-aggregation-controller": cluster_role_aggregation.new,
+    "certificatesigningrequest-approving-controller": certificate_approver.new,
+    "certificatesigningrequest-signing-controller": certificate_signer.new,
+    "certificatesigningrequest-cleaner-controller": certificate_cleaner.new,
     "deployment-controller": deployment.new,
     "replicaset-controller": replicaset.new,
     "endpointslice-controller": endpointslice.new_slices,

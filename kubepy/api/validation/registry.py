@@ -7,6 +7,7 @@ from kubepy.api.validation import (
     apiextensions,
     apps,
     batch,
+    certificates,
     core,
     networking,
     pods,
@@ -29,5 +30,6 @@ RULES: dict[GK, Rules] = {
     **storage.RULES,
     **policy.RULES,
     **apiextensions.RULES,
+    **certificates.RULES,
     **admissionregistration.RULES,
 }
