@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kubepy.api.kind import ScalePaths
 from kubepy.machinery.errors import Cause, invalid_value
 from kubepy.machinery.labels import from_label_selector, from_map
 from kubepy.machinery.meta import Obj
@@ -37,10 +38,39 @@ def _selector(selector: Mapping[str, Any] | None) -> Obj:
     return {"selector": text} if text else {}
 
 
-def apply_scale(obj: Obj, scale: Obj) -> Obj:
+def to_scale_by_paths(obj: Obj, paths: ScalePaths) -> Obj | None:
+    """Return the Scale of a custom object; None when it has no spec replicas."""
+    replicas = _find(obj, paths.spec_replicas)
+    if replicas is None:
+        return None
+    metadata, selector = obj["metadata"], _find(obj, paths.selector) if paths.selector else None
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {field: metadata[field] for field in _METADATA if field in metadata},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": {
+            "replicas": _find(obj, paths.status_replicas) or 0,
+            **({"selector": selector} if selector else {}),
+        },
+    }
+
+
+def _find(obj: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        obj = obj.get(name) if isinstance(obj, dict) else None
+    return obj
+
+
+def apply_scale(obj: Obj, scale: Obj, path: tuple[str, ...] = ("spec", "replicas")) -> Obj:
     """Return the workload with the replicas that a Scale asks for (the object itself stays as it is)."""
     replicas = (scale.get("spec") or {}).get("replicas") or 0
-    return {**obj, "spec": {**(obj.get("spec") or {}), "replicas": replicas}}
+    return _with(obj, path, replicas)
+
+
+def _with(obj: Obj, path: tuple[str, ...], value: Any) -> Obj:
+    name, *rest = path
+    return {**obj, name: _with(obj.get(name) or {}, tuple(rest), value) if rest else value}
 
 
 def validate_scale(scale: Obj) -> list[Cause]:

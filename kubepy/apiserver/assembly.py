@@ -23,6 +23,8 @@ from kubepy.apiserver.authorization.rbac import RBAC
 from kubepy.apiserver.bootstrap import policy
 from kubepy.apiserver.bootstrap.objects import context
 from kubepy.apiserver.cacher import Entry, ResourceCache, keys
+from kubepy.apiserver.customresources import CustomResources
+from kubepy.apiserver.customresources.strategy import DefinitionStrategy
 from kubepy.apiserver.fieldmanagement import FieldManager
 from kubepy.apiserver.handlers import connect, pods, proxy, reviews, scale, token
 from kubepy.apiserver.openapi import OpenAPI
@@ -65,6 +67,7 @@ class Parts:
     node: NodeAuthorizer
     services: ServiceStrategy
     webhooks: WebhookClient
+    custom: CustomResources
 
     async def start(self, server: APIServer, tasks: TaskGroup) -> None:
         """Once the watch cache is loaded: connect what listens to it, make the default objects."""
@@ -76,6 +79,7 @@ class Parts:
         )
         self.node.follow(pods, claims, volumes)
         tasks.start_soon(self.webhooks.run)
+        self.custom.start(tasks)
         await bootstrap.run(server)
 
     async def repair_services(self, server: APIServer) -> None:
@@ -122,6 +126,7 @@ def build(server: APIServer) -> Parts:
         r.PODS: PodStrategy(),
         r.SERVICES: services,
         r.EVENTS: EventStrategy(r.EVENTS, config.event_ttl),
+        r.CRDS: DefinitionStrategy(clock),
     }
     for resource in r.RESOURCES:
         # Kinds with two names share the store of the one they rest under.
@@ -150,16 +155,18 @@ def build(server: APIServer) -> Parts:
     if config.token_auth_file is not None:
         authenticators.insert(0, _FileTokens(TokenFile(config.token_auth_file)))
     rbac, node = RBAC(), NodeAuthorizer(policy.NODE_RULES)
+    custom = CustomResources(server, admission, webhooks)
     return Parts(
         served=served,
         authenticator=Authenticator(authenticators, anonymous=config.anonymous_auth),
         authorizer=Authorizer(rbac, node),
         service_account_tokens=tokens,
-        openapi=OpenAPI(lambda: [s.resource for s in served]),
+        openapi=OpenAPI(lambda: [s.resource for s in served], custom.definitions),
         rbac=rbac,
         node=node,
         services=services,
         webhooks=webhooks,
+        custom=custom,
     )
 
 

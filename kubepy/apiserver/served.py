@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -29,13 +29,26 @@ Handler = Callable[[web.BaseRequest, Context, "Served", bytes], Awaitable[web.St
 """A subresource or a resource that is not stored; gets the body already read."""
 
 
+class Views(Protocol):
+    """How a custom resource's version shows what is stored."""
+
+    def encoded(self, entry: Entry) -> bytes:
+        """The entry's bytes in the version."""
+        ...
+
+    def shown(self, entry: Entry) -> Obj:
+        """The entry's object in the version."""
+        ...
+
+
 @dataclass
 class Served:
     """One resource as clients see it.
 
-    `convert` makes the served version of a stored object, `revert` the other way round. Where that takes I/O
-    (a conversion webhook), `prepare` must have seen the entries before they are shown. `handlers` are those
-    of subresources ("" for a resource that is not stored) that go a way of their own.
+    `convert` makes the served version of a stored object, `revert` the other way round; `views` do it for
+    whole entries. Where that takes I/O (a conversion webhook), `prepare` must have seen the entries before
+    they are shown. `handlers` are those of subresources ("" for a resource that is not stored) that go a way
+    of their own. `watching` ends the open watches.
     """
 
     kind: Kind
@@ -45,6 +58,8 @@ class Served:
     revert: Callable[[Obj], Obj] | None = None
     prepare: Callable[[list[Entry]], Awaitable[None]] | None = None
     handlers: dict[str, Handler] = field(default_factory=dict)
+    views: Views | None = None
+    watching: set[Callable[[], None]] = field(default_factory=set)
     _transforms: dict[tuple[str, str, str], Transform] = field(default_factory=dict)
 
     @property
@@ -54,6 +69,8 @@ class Served:
 
     @cached_property
     def _converted(self) -> Transform | None:
+        if self.views is not None:
+            return self.views.encoded
         convert = self.convert
         return None if convert is None else lambda entry: orjson.dumps(convert(entry.obj))
 
@@ -67,6 +84,15 @@ class Served:
     def view(self, obj: Obj) -> Obj:
         """A stored object as this version shows it."""
         return obj if self.convert is None else self.convert(obj)
+
+    def shown(self, entry: Entry) -> Obj:
+        """A stored entry's object as this version shows it."""
+        return self.view(entry.obj) if self.views is None else self.views.shown(entry)
+
+    def withdraw(self) -> None:
+        """End the watches: the resource is served no longer, or otherwise."""
+        for end in list(self.watching):
+            end()
 
     def transform(self, as_kind: str, as_version: str, include: str = "Metadata") -> Transform | None:
         """How an entry becomes the wanted representation; None when its bytes are it already.
@@ -104,7 +130,7 @@ class Served:
         now = self.clock.now()
         rows = []
         for entry in entries:
-            obj = self.view(entry.obj)
+            obj = self.shown(entry)
             rows.append(tables.row(self.kind.row(obj, now), obj, include))
         table = tables.table(self.kind.columns, rows, **list_metadata)
         table["apiVersion"] = f"meta.k8s.io/{version}"
@@ -120,19 +146,25 @@ class ServedResources:
 
     def add(self, served: Served) -> None:
         """Serve one more resource, or another definition of one."""
+        former = self._by_gvr.get(served.resource.gvr)
         self._by_gvr[served.resource.gvr] = served
-        self._changed()
+        if former is not None:
+            former.withdraw()
+        self.changed()
 
     def remove(self, gvr: GVR) -> None:
         """Serve a resource no longer."""
-        if self._by_gvr.pop(gvr, None) is not None:
-            self._changed()
+        former = self._by_gvr.pop(gvr, None)
+        if former is not None:
+            former.withdraw()
+            self.changed()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` when resources have come or gone."""
         self._listeners.append(listener)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Tell the listeners; also when only what discovery shows has changed."""
         for listener in self._listeners:
             listener()
 

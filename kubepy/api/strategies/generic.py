@@ -59,7 +59,7 @@ def prepare_for_update(obj: Obj, old: Obj, subresource: str = "") -> None:
     """Make a decoded, defaulted object ready to replace `old` through the given subresource."""
     gvk = GVK.of(obj)
     hook = HOOKS.get(gvk.gk)
-    _keep_system_metadata(obj, old)
+    keep_system_metadata(obj, old)
     if hook is not None and subresource in hook.subresources:
         hook.subresources[subresource](obj, old)
     elif subresource == "status":
@@ -91,7 +91,8 @@ def keep_all_but_status(obj: Obj, old: Obj) -> None:
         keep(obj, old, field)
 
 
-def _keep_system_metadata(obj: Obj, old: Obj) -> None:
+def keep_system_metadata(obj: Obj, old: Obj) -> None:
+    """Keep what the server set, and what a client may leave out of an update."""
     metadata, before = obj.setdefault("metadata", {}), old["metadata"]
     for field in _SYSTEM_METADATA:
         if not metadata.get(field) and field in before:

@@ -95,10 +95,13 @@ class Watcher:
         if event_type is None or event.revision <= self.revision:
             return False
         self.revision = event.revision
+        self._gather(event_type, event)
+        return len(self._pending) == 1
+
+    def _gather(self, event_type: str, event: CacheEvent) -> None:
         self._pending.append(event.frame(event_type, self.transform, self._framer))
         if self._later is not None:
             self.transform, self._later = self._later, None
-        return len(self._pending) == 1
 
     def _type_for(self, event: CacheEvent) -> str | None:
         selector = self.selector

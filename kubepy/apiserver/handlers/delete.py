@@ -61,6 +61,8 @@ async def delete_collection(
                 raise
     kind = {"kind": served.resource.list_kind, "apiVersion": served.resource.gvk.api_version}
     head = orjson.dumps({**kind, "metadata": {"resourceVersion": str(cacher.revision)}})
+    if served.prepare is not None:
+        await served.prepare(entries)
     transform = served.transform("", "")
     items = b",".join(e.data if transform is None else transform(e) for e in entries)
     body = b'%b,"items":[%b]}' % (head[:-1], items)

@@ -42,6 +42,8 @@ async def list_(context: Context, served: Served, cacher: Cacher, backend: Backe
     """The selected objects."""
     representation = responses.wanted(context, PARTIAL_LIST)
     page = await _page(context, served, cacher, backend, selectors.read(context, served))
+    if served.prepare is not None:
+        await served.prepare(page.entries)
     body = _body(context, served, representation, page)
     body = negotiation.reserialize(body, representation, pretty=negotiation.wants_pretty(context))
     return await responses.send(context, body, content_type=representation.media_type)

@@ -64,6 +64,8 @@ def wanted(context: Context, list_kind: str = PARTIAL) -> Representation:
 async def send_entry(context: Context, served: Served, entry: Entry, *, code: int = 200) -> web.Response:
     """One object: its bytes as they are, or transformed as the client wishes."""
     representation = wanted(context)
+    if served.prepare is not None:
+        await served.prepare([entry])
     include = context.query.get("includeObject", "Metadata")
     transform = served.transform(representation.as_kind, representation.as_version, include)
     data = entry.data if transform is None else transform(entry)

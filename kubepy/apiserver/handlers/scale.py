@@ -8,6 +8,7 @@ from aiohttp import web
 
 from kubepy.api import scale
 from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.cacher import Entry
 from kubepy.apiserver.fieldmanagement import is_apply
 from kubepy.apiserver.fieldmanagement.options import apply_options
 from kubepy.apiserver.fieldmanagement.scale import apply_scale
@@ -26,12 +27,32 @@ if TYPE_CHECKING:
 _SCALE = GVK("autoscaling", "v1", "Scale")
 
 
-def scaled(obj: Obj, wanted: Obj) -> Obj:
+def shown(served: Served, obj: Obj) -> Obj:
+    """The Scale of an object. Raises 500 when a custom object has no replicas."""
+    kind = served.kind
+    if kind.strategic or kind.scale_paths is None:
+        return scale.to_scale(obj)
+    made = scale.to_scale_by_paths(obj, kind.scale_paths)
+    if made is None:
+        path = ".".join(("", *kind.scale_paths.spec_replicas))
+        raise errors.internal_error(f'the spec replicas field "{path}" does not exist')
+    return made
+
+
+async def _stored(served: Served, entry: Entry) -> Obj:
+    if served.prepare is not None:
+        await served.prepare([entry])
+    return shown(served, served.shown(entry))
+
+
+def scaled(served: Served, obj: Obj, wanted: Obj) -> Obj:
     """The workload with the replicas of a Scale, and the preconditions it names. Raises 422."""
     causes = scale.validate_scale(wanted)
     if causes:
         raise errors.invalid(GK("autoscaling", "Scale"), obj["metadata"]["name"], causes)
-    made = deep_copy(scale.apply_scale(obj, wanted))
+    paths = served.kind.scale_paths
+    path = paths.spec_replicas if paths is not None else ("spec", "replicas")
+    made = deep_copy(scale.apply_scale(obj, wanted, path))
     for field in ("resourceVersion", "uid"):
         named = (wanted.get("metadata") or {}).get(field)
         if named:
@@ -50,7 +71,7 @@ def handler() -> Handler:
         store, info = served.store, context.info
         if info.verb == "get":
             entry = await store.get(info.namespace, info.name)
-            return await responses.send_object(context, scale.to_scale(entry.obj))
+            return await responses.send_object(context, await _stored(served, entry))
         dry = dry_run(context.query.all("dryRun"), "UpdateOptions")
         if info.verb == "update":
             wanted = decode.parse(context, body)
@@ -58,7 +79,7 @@ def handler() -> Handler:
             decode.fit_as(context, wanted, _SCALE)
 
             async def change(old: Obj) -> Obj:
-                return scaled(old, wanted)
+                return scaled(served, old, wanted)
         elif is_apply(context):
             options = apply_options(context)
             config = configuration(context, body, _SCALE)
@@ -68,7 +89,7 @@ def handler() -> Handler:
                     store.kind,
                     store.clock,
                     old,
-                    scale.to_scale(old),
+                    shown(served, old),
                     config,
                     options.manager,
                     force=options.force,
@@ -76,7 +97,7 @@ def handler() -> Handler:
                 decode.fit_as(context, merged, _SCALE)
                 if not (config.get("metadata") or {}).get("resourceVersion"):
                     merged["metadata"].pop("resourceVersion", None)
-                made = scaled(old, merged)
+                made = scaled(served, old, merged)
                 made["metadata"]["managedFields"] = entries
                 return made
         else:
@@ -84,13 +105,13 @@ def handler() -> Handler:
             apply = patch.patcher(context, served, body, SCHEME.schema(_SCALE))
 
             async def change(old: Obj) -> Obj:
-                patched = patch.patched(apply, scale.to_scale(old), served, context)
+                patched = patch.patched(apply, shown(served, old), served, context)
                 decode.fit_as(context, patched, _SCALE)
-                return scaled(old, patched)
+                return scaled(served, old, patched)
 
         written = await store.update(
             context, info.namespace, info.name, change, subresource="scale", dry_run=dry
         )
-        return await responses.send_object(context, scale.to_scale(written.obj))
+        return await responses.send_object(context, await _stored(served, Entry("", written.data, 0, 0)))
 
     return handle

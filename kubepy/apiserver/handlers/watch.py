@@ -18,6 +18,7 @@ from kubepy.apiserver.cacher import Cacher, Entry, Watcher, encoding
 from kubepy.apiserver.cacher.encoding import Framer
 from kubepy.apiserver.cacher.entry import Transform
 from kubepy.apiserver.handlers import responses, selectors
+from kubepy.apiserver.handlers.watch_converted import ConvertingWatcher
 from kubepy.apiserver.negotiation import JSON
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import PARTIAL, TABLE, TABLE_ROWS, Served
@@ -126,7 +127,7 @@ async def watch(
     cache = served.store.cache
     # No await between the look at the present state and the registration: neither gap nor double.
     present = list(cache.select(selector)) if initial else []
-    watcher = Watcher(
+    watcher = (Watcher if served.prepare is None else ConvertingWatcher)(
         selector,
         stream,
         cache.values,
@@ -141,6 +142,7 @@ async def watch(
     except errors.StatusError as error:
         return await _failed(request, context, error)
     streams.add(stream)
+    served.watching.add(stream.end)
     forget = on_lost(stream.end)
     try:
         response = web.StreamResponse(headers=responses.headers(context, media_type))
@@ -148,6 +150,8 @@ async def watch(
         writer = await response.prepare(request)
         if writer is not None:
             writer.send_headers()
+        if served.prepare is not None:
+            await served.prepare(present)
         await _send_initial(response, present, transform, later, framer)
         if initial_end:
             transport.write(bookmark.frame(start, initial_events_end=True))
@@ -156,12 +160,15 @@ async def watch(
         if not streams.closing:
             timer = clock.call_later(seconds, stream.end)
             try:
+                if isinstance(watcher, ConvertingWatcher) and served.prepare is not None:
+                    await watcher.convert(served.prepare, stream.ended)
                 await stream.ended
             finally:
                 timer.cancel()
         watcher.bookmark(cacher.revision)
     finally:
         forget()
+        served.watching.discard(stream.end)
         streams.discard(stream)
         cache.unregister(watcher)
     return response

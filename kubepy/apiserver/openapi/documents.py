@@ -13,7 +13,8 @@ from aiohttp import web
 from kubepy.api import schemas
 from kubepy.api.resources import Resource
 from kubepy.apiserver.handlers import responses
-from kubepy.apiserver.openapi import paths
+from kubepy.apiserver.openapi import paths, structural
+from kubepy.apiserver.openapi.structural import definition_name
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVK
@@ -33,8 +34,13 @@ _PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2"
 class OpenAPI:
     """Answers below /openapi."""
 
-    def __init__(self, resources: Callable[[], Iterable[Resource]]) -> None:
+    def __init__(
+        self,
+        resources: Callable[[], Iterable[Resource]],
+        custom: Callable[[Resource], dict[str, Any]] = lambda resource: {},
+    ) -> None:
         self._resources = resources
+        self._custom = custom
         self._groups: dict[str, list[Resource]] | None = None
         self._v3: dict[str, tuple[bytes, str]] = {}
         self._v2: tuple[bytes, str] | None = None
@@ -104,9 +110,14 @@ class OpenAPI:
         for resource in resources:
             for path, operations in paths.of_resource(resource).items():
                 path_items[path] = _path_item_v3(path, operations, resource)
+            made = self._custom(resource)
             for gvk in (resource.gvk, *(sub.gvk for sub in resource.subresources)):
-                _collect(schemas.definition_name(gvk), used)
-            _collect(f"{schemas.definition_name(resource.gvk)}List", used)
+                _collect(definition_name(gvk), used)
+            _collect(f"{definition_name(resource.gvk)}List", used)
+            for definition in made.values():
+                for reference in _references(definition):
+                    _collect(reference.removeprefix(_LOCAL), used)
+            used.update(made)
         _collect(_DELETE_OPTIONS, used)
         _collect(_STATUS, used)
         document = {
@@ -125,7 +136,12 @@ class OpenAPI:
             for resource in resources:
                 for path, operations in paths.of_resource(resource).items():
                     path_items[path] = _path_item_v2(path, operations, resource)
-        definitions = _relocate(dict(schemas.store().definitions), "#/definitions/", nullable_default=False)
+        known = dict(schemas.store().definitions)
+        for resources in self._grouped().values():
+            for resource in resources:
+                made = self._custom(resource)
+                known.update({name: structural.to_v2(definition) for name, definition in made.items()})
+        definitions = _relocate(known, "#/definitions/", nullable_default=False)
         document = {
             "swagger": "2.0",
             "info": {"title": "Kubernetes", "version": schemas.VERSION},
@@ -211,7 +227,7 @@ def _path_item_v3(path: str, operations: list[paths.Operation], resource: Resour
     item: dict[str, Any] = {}
     for operation in operations:
         method, action, verb, gvk, parameters = operation
-        name = schemas.definition_name(gvk)
+        name = definition_name(gvk)
         answer = {"$ref": f"#/components/schemas/{name}{'List' if verb == 'list' else ''}"}
         made = _described(path, operation, resource)
         if parameters:
@@ -246,7 +262,7 @@ def _path_item_v2(path: str, operations: list[paths.Operation], resource: Resour
     item: dict[str, Any] = {}
     for operation in operations:
         method, action, verb, gvk, parameters = operation
-        name = schemas.definition_name(gvk)
+        name = definition_name(gvk)
         made = _described(path, operation, resource)
         made["consumes"] = list(_PATCH_TYPES) if verb == "patch" else ["*/*"]
         made["produces"] = ["application/json", "application/yaml"]
