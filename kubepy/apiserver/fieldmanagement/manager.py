@@ -146,9 +146,16 @@ class FieldManager:
 
     def _live(self, entries: Any) -> Managers:
         try:
-            return managers.decode(entries or ())
+            owners = managers.decode(entries or ())
         except ValueError:
             return {}
+        if not self._kind.strategic:
+            # The schema of a custom resource may have changed since.
+            for identity, owned in owners.items():
+                fields = self.type.collapse(owned.fields)
+                if fields is not owned.fields:
+                    owners[identity] = owned._replace(fields=fields)
+        return owners
 
     def _same_everywhere(self, change: Comparison) -> InVersion:
         # Fields are named alike in the versions of a kind; what differs belongs to the version's own writers.

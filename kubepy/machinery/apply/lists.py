@@ -145,6 +145,14 @@ class ListType(Type):
             return fields
         return {name: items.name_members(node) if node else node for name, node in fields.items()}
 
+    def collapse(self, fields: Fields) -> Fields:
+        items, made = self.items, fields
+        for element, node in fields.items():
+            collapsed = items.collapse(node) if node and element != SELF else node
+            if collapsed is not node:
+                made = {**made, element: collapsed}
+        return made
+
 
 class SetType(ListType):
     """A list of scalars, each of which is owned for itself."""

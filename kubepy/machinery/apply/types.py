@@ -53,6 +53,10 @@ class Type:
         """The set with every declared field on the way to a member made a member."""
         return fields
 
+    def collapse(self, fields: Fields) -> Fields:
+        """The set with what was granular when it was written and is owned as a whole now."""
+        return LEAF
+
 
 LEAF_TYPE = Type()
 
@@ -183,6 +187,15 @@ class MapType(Type):
             made[element] = {SELF: LEAF, **below} if name in self.known else below
         return made
 
+    def collapse(self, fields: Fields) -> Fields:
+        made = fields
+        for element, node in fields.items():
+            child = self.known.get(element[2:], self.values) if node and element[:2] == "f:" else None
+            collapsed = child.collapse(node) if child is not None else node
+            if collapsed is not node:
+                made = {**made, element: collapsed}
+        return made
+
 
 class AtomicMap(MapType):
     """A struct or a map that is owned as a whole; it still knows its fields, to check a configuration."""
@@ -193,6 +206,7 @@ class AtomicMap(MapType):
     compare = Type.compare
     merge = Type.merge
     name_members = Type.name_members
+    collapse = Type.collapse
 
     def remove(self, value: Any, fields: Fields) -> Any:
         """Nothing is left of what is owned as a whole."""
@@ -243,6 +257,9 @@ class Deduced(Type):
 
     def name_members(self, fields: Fields) -> Fields:
         return self.map.name_members(fields)
+
+    def collapse(self, fields: Fields) -> Fields:
+        return fields
 
 
 DEDUCED = Deduced()
