@@ -8,7 +8,6 @@ from kubepy.machinery import cel
 from kubepy.machinery.field_errors import Cause
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.structural import defaulting, pruning, rules, values
-from kubepy.machinery.structural.problems import Problem
 from kubepy.machinery.structural.rules import Exhausted
 from kubepy.machinery.structural.values import Missing
 
@@ -28,7 +27,6 @@ class Compiled:
         checked = {key: value for key, value in root.items() if key != "x-kubernetes-embedded-resource"}
         self._check = values.compile(checked)
         self._rules = rules.compile({**schema, "properties": properties}, root=True)
-        self._embedded = _embedded_paths(root, ())
 
     def prune(self, obj: Obj) -> list[str]:
         """Drop what the schema does not specify; gives the paths of what was unknown: "spec.x"."""
@@ -56,19 +54,7 @@ class Compiled:
             return causes
         return causes
 
-    def check_value(self, value: Any, path: str) -> list[Cause]:
-        """Check a value that is no whole object, a default for example."""
-        return [Problem(p.path, p.render).cause(path) for p in self._check(value, Missing)]
 
-
-def _embedded_paths(schema: Obj, path: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Where other objects are embedded; "*" for every item or entry."""
-    found: list[tuple[str, ...]] = []
-    if path and schema.get("x-kubernetes-embedded-resource"):
-        found.append(path)
-    for name, each in (schema.get("properties") or {}).items():
-        found += _embedded_paths(each, (*path, name))
-    for name in ("items", "additionalProperties"):
-        if isinstance(schema.get(name), dict):
-            found += _embedded_paths(schema[name], (*path, "*"))
-    return found
+def check_value(schema: Obj, value: Any, path: str) -> list[Cause]:
+    """Check a value that is no whole object: a default."""
+    return [problem.cause(path) for problem in values.compile(schema)(value, Missing)]

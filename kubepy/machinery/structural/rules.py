@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -100,6 +101,21 @@ class Rule:
 
 Run = Callable[[Any, Any, str, cel.Budget, list[Cause]], None]
 """(value, old or Missing, path, budget, causes)"""
+
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\['([^']*)'\]")
+
+
+def path_names(text: str) -> list[str] | None:
+    """The field names of a fieldPath: ".spec.x", ".list['a.b']"; None when it is not one."""
+    names, position = [], 0
+    while position < len(text):
+        match = _STEP.match(text, position)
+        if match is None:
+            return None
+        names.append(match[1] or match[2])
+        position = match.end()
+    return names
 
 
 def variables(schema: Schema, rule: Schema, *, root: bool) -> dict[str, types.Type]:
