@@ -79,6 +79,8 @@ class Parts:
         )
         self.node.follow(pods, claims, volumes)
         tasks.start_soon(self.webhooks.run)
+        if server.auditor is not None:
+            tasks.start_soon(server.auditor.run)
         self.custom.start(tasks)
         await bootstrap.run(server)
 

@@ -33,6 +33,11 @@ class APIServerConfig:
     requestheader_allowed_names: list[str] = field(default_factory=list)
     anonymous_auth: bool = True
     token_auth_file: Path | None = None
+    audit_policy_file: Path | None = None
+    audit_log_path: str = ""
+    audit_log_maxsize: int = 100
+    audit_log_maxbackup: int = 0
+    audit_log_maxage: int = 0
     enable_admission_plugins: list[str] = field(default_factory=list)
     disable_admission_plugins: list[str] = field(default_factory=list)
     max_requests_inflight: int = 400

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from kubepy.apiserver import requests
+from kubepy.apiserver.audit import AuditEvent
 from kubepy.apiserver.authorization.attributes import of_request
 from kubepy.apiserver.connection import MAX_BODY, Connection
 from kubepy.apiserver.fieldmanagement import is_apply
@@ -52,17 +53,22 @@ class Dispatcher:
         path, _, query_text = request.raw_path.partition("?")
         context: Context | None = None
         info: RequestInfo | None = None
+        event: AuditEvent | None = None
         try:
             query = Query(query_text)
             info = requests.parse(request.method, path, query)
             user = await server.authenticator.authenticate(request, request.protocol)
             context = Context(info, query, user, request.headers, [])
+            if server.auditor is not None:
+                event = server.auditor.begin(context, request)
             response = await self._admit(request, context)
         except errors.StatusError as error:
             response = responses.send_status(context, error)
         except web.HTTPRequestEntityTooLarge:
             response = responses.send_status(context, errors.request_entity_too_large(f"limit is {MAX_BODY}"))
         except (ConnectionError, asyncio.CancelledError):
+            if event is not None:
+                event.complete(200, None)  # the client went away, from a watch as a rule
             raise
         except RecursionError:
             response = responses.send_status(context, errors.bad_request("the object is nested too deeply"))
@@ -74,6 +80,11 @@ class Dispatcher:
             response = responses.send_status(
                 context, errors.internal_error(f"{type(error).__name__}: {error}")
             )
+            if event is not None:
+                event.panic(500, _body(response))
+                event = None
+        if event is not None:
+            event.complete(response.status, _body(response))
         server.metrics.observe(info, request.method, response.status, server.clock.monotonic() - started)
         return response
 
@@ -81,7 +92,7 @@ class Dispatcher:
         """Authorize, and keep the number of requests in flight within limits."""
         server, info = self._server, context.info
         context.user = server.authenticator.impersonate(context, server.authorizer)
-        server.authorizer.check(context.user, of_request(info))
+        self._authorize(context)
         if info.verb == "watch" or info.subresource in _CONNECTING:
             return await self._route(request, context)
         if server.closing and not info.path.startswith(("/livez", "/readyz", "/healthz")):
@@ -106,6 +117,14 @@ class Dispatcher:
             else:
                 self._reading -= 1
 
+    def _authorize(self, context: Context) -> None:
+        try:
+            self._server.authorizer.check(context.user, of_request(context.info))
+        except errors.StatusError:
+            context.annotate("authorization.k8s.io/decision", "forbid")
+            raise
+        context.annotate("authorization.k8s.io/decision", "allow")
+
     async def _route(self, request: web.BaseRequest, context: Context) -> web.StreamResponse:
         info, server = context.info, self._server
         backend = server.aggregator.answering(info)
@@ -124,6 +143,8 @@ class Dispatcher:
         if info.subresource in _CONNECTING and handler is not None:
             return await handler(request, context, served, b"")
         body = await self._read(request) if request.body_exists else b""
+        if context.audit is not None:
+            context.audit.request_body(body)
         if handler is not None:
             return await handler(request, context, served, body)
         return await self._generic(request, context, served, body)
@@ -202,3 +223,9 @@ class Dispatcher:
             server.config.min_request_timeout,
             on_lost=request.protocol.on_lost,
         )
+
+
+def _body(response: web.StreamResponse) -> bytes | None:
+    """The body of an answer that was not streamed."""
+    body = response.body if isinstance(response, web.Response) else None
+    return body if isinstance(body, bytes) else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 from kubepy.apiserver.authentication.user import User
@@ -18,6 +20,7 @@ _VERBS = {
     "HEAD": "get",
 }
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_MAX_AUDIT_ID = 64
 _MAX_MANAGER = 128
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
@@ -84,6 +87,18 @@ class RequestInfo:
         return bool(self.resource)
 
 
+class Audit(Protocol):
+    """What a request tells the audit log on its way."""
+
+    def request_body(self, body: bytes) -> None:
+        """What the client has sent."""
+        ...
+
+    def response_started(self, code: int) -> None:
+        """An answer that takes long has begun."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
     """One request on its way through the house."""
@@ -94,6 +109,21 @@ class Context:
     headers: Mapping[str, str]
     warnings: list[str]
     annotations: dict[str, str] | None = None  # of the audit event; None while nobody audits
+    audit: Audit | None = None
+    _audit_id: str = ""
+
+    @property
+    def audit_id(self) -> str:
+        """What the header Audit-Id says: the client's own, or one for this request."""
+        if not self._audit_id:
+            given = self.headers.get("Audit-ID", "")[:_MAX_AUDIT_ID]
+            self._audit_id = given if given and given.isprintable() else str(uuid.uuid4())
+        return self._audit_id
+
+    def response_started(self, code: int) -> None:
+        """An answer that takes long has begun."""
+        if self.audit is not None:
+            self.audit.response_started(code)
 
     @property
     def manager(self) -> str:

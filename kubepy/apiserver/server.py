@@ -15,6 +15,7 @@ from kubepy.api.resources import BY_GVR, RESOURCES, Resource
 from kubepy.api.scheme import SCHEME
 from kubepy.apiserver import assembly, kubelet_client
 from kubepy.apiserver.aggregation import Aggregator
+from kubepy.apiserver.audit import Auditor
 from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import Cacher, keys
 from kubepy.apiserver.cacher.entry import FieldValues
@@ -69,6 +70,7 @@ class APIServer:
         self.paths = Paths(self)
         self.closing = False
         self.started = False
+        self.auditor = Auditor.of(config, clock)
         self.port = config.secure_port
         parts = assembly.build(self)
         self.served = parts.served

@@ -103,6 +103,7 @@ async def _stream(
     response = web.StreamResponse(headers=responses.headers(context, content_type))
     response.enable_chunked_encoding()
     writer: Any = await response.prepare(request)
+    context.response_started(200)
     writer.send_headers()
     async for data in answer.content.iter_any():
         await response.write(data)

@@ -24,6 +24,8 @@ _GZIP_LEVEL = 1
 def headers(context: Context | None, content_type: str) -> CIMultiDict[str]:
     """The headers of every answer."""
     made: CIMultiDict[str] = CIMultiDict()
+    if context is not None:
+        made["Audit-Id"] = context.audit_id
     made["Content-Type"] = content_type
     made["Cache-Control"] = "no-cache, private"
     if context is not None:

@@ -148,6 +148,7 @@ async def watch(
         response = web.StreamResponse(headers=responses.headers(context, media_type))
         response.enable_chunked_encoding()
         writer = await response.prepare(request)
+        context.response_started(200)
         if writer is not None:
             writer.send_headers()
         if served.prepare is not None:
@@ -199,6 +200,7 @@ async def _failed(
     response = web.StreamResponse(headers=responses.headers(context, JSON))
     response.enable_chunked_encoding()
     await response.prepare(request)
+    context.response_started(200)
     await response.write(b'{"type":"ERROR","object":%b}\n' % orjson.dumps(error.status))
     return response
 
