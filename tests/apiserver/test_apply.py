@@ -13,7 +13,6 @@ from .conftest import CONFIG_MAPS, Answer, Client, Cluster, config_map
 pytestmark = pytest.mark.anyio
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 async def apply(client: Client, path: str, body: Any, **query: str) -> Answer:
@@ -76,6 +75,17 @@ async def test_a_field_no_longer_applied_is_removed(admin: Client) -> None:
     await apply(admin, f"{CONFIG_MAPS}/settings", settings(a="1", b="2"))
     answer = await apply(admin, f"{CONFIG_MAPS}/settings", settings(b="2"))
     assert answer.json["data"] == {"b": "2"}
+
+
+async def test_metadata_that_is_no_longer_applied_leaves_the_name(admin: Client) -> None:
+    labelled = settings(a="1")
+    labelled["metadata"] |= {"labels": {"x": "1"}, "annotations": {"y": "2"}}
+    made = await apply(admin, f"{CONFIG_MAPS}/settings", labelled)
+    answer = await apply(admin, f"{CONFIG_MAPS}/settings", settings(a="1"))
+    assert answer.status == 200
+    kept = {"name", "namespace", "uid", "creationTimestamp", "resourceVersion", "managedFields"}
+    assert set(answer.json["metadata"]) == kept
+    assert answer.json["metadata"]["uid"] == made.json["metadata"]["uid"]
 
 
 async def test_a_field_that_others_own_too_stays(admin: Client) -> None:

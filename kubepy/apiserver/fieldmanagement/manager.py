@@ -189,7 +189,8 @@ class FieldManager:
                 applier,
                 self._api_version,
                 force=forced,
-                keep=lambda fields: keep(sets.difference(fields, _STRIPPED_SET)),
+                keep=keep,
+                stripped=_STRIPPED_SET,
                 in_version=lambda old, new: self._same_everywhere(
                     updating.compare(self.type, old, new).filtered(keep)
                 ),

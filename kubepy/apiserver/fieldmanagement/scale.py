@@ -64,6 +64,7 @@ def apply_scale(
             _SCALE.api_version,
             force=force,
             keep=lambda fields: sets.intersection(fields, _REPLICAS),
+            stripped={},
             in_version=in_version,
         )
     except updating.ConflictError as error:

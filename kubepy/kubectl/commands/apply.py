@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubepy.kubectl import builder, last_applied, results
+from kubepy.kubectl import builder, last_applied, results, server_side_apply
 from kubepy.kubectl.builder import Info
 from kubepy.kubectl.commands import base
 from kubepy.kubectl.commands.base import Command
@@ -104,7 +104,7 @@ async def _apply(session: Session, info: Info) -> tuple[Obj, str]:
             info.source,
         )
     if session.values.on("server-side"):
-        return await _server_side(session, info), "serverside-applied"
+        return await server_side_apply.server_side(session, info), "serverside-applied"
     modified = last_applied.annotated(info.obj)
     try:
         current = await session.request("GET", info.path)
@@ -165,35 +165,6 @@ async def _replace(session: Session, info: Info, modified: Obj, current: Obj) ->
     await session.request("DELETE", info.path, body=options)
     await until_gone(session, info, meta.uid(current), timeout=session.values.seconds("timeout"))
     return await _create(session, info, modified)
-
-
-async def _server_side(session: Session, info: Info) -> Obj:
-    params = results.write_params(session)
-    params["fieldManager"] = (
-        session.values.text("field-manager") if session.values.given("field-manager") else "kubectl"
-    )
-    params["force"] = "true" if session.values.on("force-conflicts") else "false"
-    try:
-        return await session.request(
-            "PATCH", info.path, params=params, body=info.obj, content_type="application/apply-patch+yaml"
-        )
-    except StatusError as error:
-        if errors.is_conflict(error):
-            raise StatusError(error.status | {"message": f"{error.message}\n{CONFLICT_HELP}"}) from None
-        raise
-
-
-CONFLICT_HELP = """Please review the fields above--they currently have other managers. Here
-are the ways you can resolve this warning:
-* If you intend to manage all of these fields, please re-run the apply
-  command with the `--force-conflicts` flag.
-* If you do not intend to manage all of the fields, please edit your
-  manifest to remove references to the fields that should keep their
-  current managers.
-* You may co-own fields by updating your manifest to match the existing
-  value; in this case, you'll become the manager if the other manager(s)
-  stop managing the field (remove it from their configuration).
-See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"""
 
 
 def create_patch(info: Info, modified: Obj, current: Obj) -> tuple[Any, str]:

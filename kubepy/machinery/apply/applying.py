@@ -30,12 +30,14 @@ def apply(
     *,
     force: bool,
     keep: Callable[[Fields], Fields],
+    stripped: Fields,
     in_version: Callable[[Any, Any], updating.InVersion],
 ) -> Applied:
     """Merge `config` into `live` for `applier`.
 
-    `keep` filters away fields that the request's road cannot own; `in_version` compares two objects in the
-    versions of the other managers. Raises ConflictError.
+    `keep` filters away fields that the road of the request cannot own; `stripped` are those nobody owns in
+    the end, though a configuration has them; `in_version` compares two objects in the versions of the other
+    managers. Raises ConflictError.
     """
     merged = type_.merge(live, config)
     last = managers.get(applier)
@@ -45,7 +47,10 @@ def apply(
     if last is not None and last.fields:
         merged = prune(type_, merged, last.fields, owners)
     owners = updating.release(owners, applier, in_version(live, merged), force=force)
-    if not owners[applier].fields:
+    fields = sets.difference(fields, stripped)
+    if fields:
+        owners[applier] = owners[applier]._replace(fields=fields)
+    else:
         del owners[applier]
     return Applied(None if merged == live else merged, owners)
 

@@ -105,9 +105,3 @@ def release(managers: Managers, writer: Identity, changed: InVersion, *, force: 
     if conflicts and not force:
         raise ConflictError(conflicts)
     return kept
-
-
-def taken_by_update(change: Comparison, stripped: Callable[[Fields], Fields]) -> Fields:
-    """What a create, update or patch makes its manager own."""
-    written = change.written
-    return stripped(written) if written else written

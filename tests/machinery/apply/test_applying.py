@@ -37,6 +37,7 @@ class World:
             "v1",
             force=force,
             keep=lambda fields: fields,
+            stripped={},
             in_version=in_version,
         )
         self.live = self.live if applied.obj is None else applied.obj
