@@ -155,6 +155,8 @@ class CustomResources:
                 try:
                     again = await self._sync(name) or again
                 except (errors.StatusError, StorageError) as error:
+                    if isinstance(error, errors.StatusError) and errors.is_not_found(error):
+                        continue
                     _log.warning("custom resource definition not updated", name=name, error=str(error))
                     self._waiting.add(name)
                     again = True

@@ -20,11 +20,8 @@ from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVK
 
 _LOCAL = "#/$defs/"
-_PATCH_TYPES = (
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)
+_CUSTOM_PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json")
+_PATCH_TYPES = (*_CUSTOM_PATCH_TYPES, "application/strategic-merge-patch+json")
 _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 _PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
 _STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
@@ -208,6 +205,11 @@ def _kind(gvk: GVK) -> dict[str, str]:
     return {"group": gvk.group, "kind": gvk.kind, "version": gvk.version}
 
 
+def _patch_types(resource: Resource, gvk: GVK) -> tuple[str, ...]:
+    """kubectl reads from them whether it may send strategic merge patches."""
+    return _CUSTOM_PATCH_TYPES if resource.custom and gvk.group == resource.gvk.group else _PATCH_TYPES
+
+
 def _tag(resource: Resource) -> str:
     group = resource.gvk.group.split(".")[0] or "core"
     return f"{group}_{resource.gvk.version}"
@@ -239,7 +241,10 @@ def _path_item_v3(path: str, operations: list[paths.Operation], resource: Resour
             made["requestBody"] = {"content": {"*/*": {"schema": body}}, "required": True}
         elif verb == "patch":
             schema = {"type": "object"}
-            made["requestBody"] = {"content": {t: {"schema": schema} for t in _PATCH_TYPES}, "required": True}
+            made["requestBody"] = {
+                "content": {t: {"schema": schema} for t in _patch_types(resource, gvk)},
+                "required": True,
+            }
         elif "delete" in verb:
             body = {"$ref": f"#/components/schemas/{_DELETE_OPTIONS}"}
             made["requestBody"] = {"content": {"*/*": {"schema": body}}}
@@ -264,7 +269,7 @@ def _path_item_v2(path: str, operations: list[paths.Operation], resource: Resour
         method, action, verb, gvk, parameters = operation
         name = definition_name(gvk)
         made = _described(path, operation, resource)
-        made["consumes"] = list(_PATCH_TYPES) if verb == "patch" else ["*/*"]
+        made["consumes"] = list(_patch_types(resource, gvk)) if verb == "patch" else ["*/*"]
         made["produces"] = ["application/json", "application/yaml"]
         query = [{"name": n, "in": "query", "type": t, "uniqueItems": True} for n, t in parameters]
         if action != "connect" and verb in ("create", "update"):

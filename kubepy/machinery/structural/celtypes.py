@@ -16,6 +16,8 @@ _STRINGS: Final = {
     "datetime": types.TIMESTAMP,
     "duration": types.DURATION,
 }
+# No schema limits keys; Kubernetes' estimates do not count their length either.
+_KEY: Final = types.STRING.limited(63)
 _METADATA: Final = ObjectType(
     "object",
     fields={name: Field(types.STRING.limited(253), name) for name in ("name", "generateName")},
@@ -48,7 +50,7 @@ def _object(schema: Schema, whole: bool) -> Type:
     additional = schema.get("additionalProperties")
     if additional not in (None, False):
         value = convert(additional) if isinstance(additional, dict) else types.DYN
-        return types.map_of(types.STRING, value, max_properties(schema))
+        return types.map_of(_KEY, value, max_properties(schema))
     fields: dict[str, Field] = {}
     if whole:
         fields = {name: Field(types.STRING.limited(253), name) for name in ("apiVersion", "kind")}
