@@ -14,6 +14,7 @@ from kubepy.apiserver.admission import plugins
 from kubepy.apiserver.authentication import jwt
 from kubepy.apiserver.authentication.authenticator import Authenticator, TokenAuthenticator
 from kubepy.apiserver.authentication.bootstrap_token import BootstrapTokens
+from kubepy.apiserver.authentication.oidc import OIDCTokens
 from kubepy.apiserver.authentication.service_account import ServiceAccountTokens
 from kubepy.apiserver.authentication.token_file import TokenFile
 from kubepy.apiserver.authentication.user import User
@@ -156,6 +157,8 @@ def build(server: APIServer) -> Parts:
     authenticators: list[TokenAuthenticator] = [tokens, BootstrapTokens(lookup, clock)]
     if config.token_auth_file is not None:
         authenticators.insert(0, _FileTokens(TokenFile(config.token_auth_file)))
+    if config.oidc_issuer_url:
+        authenticators.append(OIDCTokens(config, clock))
     rbac, node = RBAC(), NodeAuthorizer(policy.NODE_RULES)
     custom = CustomResources(server, admission, webhooks)
     return Parts(

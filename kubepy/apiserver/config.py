@@ -33,6 +33,15 @@ class APIServerConfig:
     requestheader_allowed_names: list[str] = field(default_factory=list)
     anonymous_auth: bool = True
     token_auth_file: Path | None = None
+    oidc_issuer_url: str = ""
+    oidc_client_id: str = ""
+    oidc_username_claim: str = "sub"
+    oidc_username_prefix: str = ""
+    oidc_groups_claim: str = ""
+    oidc_groups_prefix: str = ""
+    oidc_required_claims: dict[str, str] = field(default_factory=dict)
+    oidc_ca_file: Path | None = None
+    oidc_signing_algs: list[str] = field(default_factory=lambda: ["RS256"])
     audit_policy_file: Path | None = None
     audit_log_path: str = ""
     audit_log_maxsize: int = 100
@@ -54,6 +63,11 @@ class APIServerConfig:
         low, high = self.node_ports
         if not 0 < low <= high < 65536:
             raise ValueError(f"serviceNodePortRange: {self.service_node_port_range!r} is no range of ports")
+        if self.oidc_issuer_url:
+            if not self.oidc_issuer_url.startswith("https://"):
+                raise ValueError("oidcIssuerUrl: only https is allowed")
+            if not self.oidc_client_id:
+                raise ValueError("oidcIssuerUrl and oidcClientId belong together")
         if (self.tls_cert_file is None) != (self.tls_private_key_file is None):
             raise ValueError("tlsCertFile and tlsPrivateKeyFile belong together")
 
