@@ -39,9 +39,10 @@ class Keys:
     clients: dict[str, tuple[Path, Path]] = field(default_factory=dict)
 
     def client(self, name: str, *groups: str) -> tuple[Path, Path]:
-        if name not in self.clients:
-            self.clients[name] = self.ca.issue(name.replace(":", "_"), name, *groups)
-        return self.clients[name]
+        key = "_".join((name, *groups)).replace(":", "_")
+        if key not in self.clients:
+            self.clients[key] = self.ca.issue(key, name, *groups)
+        return self.clients[key]
 
 
 @pytest.fixture

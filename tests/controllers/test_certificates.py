@@ -125,11 +125,11 @@ async def approve(client: Client, name: str, kind: str = "Approved") -> Any:
 async def test_an_approved_request_is_signed(cluster: Cluster, keys: Keys, tmp_path: Path) -> None:
     async with controllers(cluster, keys, tmp_path) as authority:
         admin = cluster.admin
-        made = await cluster.client("jane", "system:masters").post(
+        made = await cluster.client("ida", "system:masters").post(
             CSRS, csr("jane", request("jane", "dev"), expirationSeconds=3600, username="forged")
         )
         assert made.status == 201, made.body
-        assert made.json["spec"]["username"] == "jane"
+        assert made.json["spec"]["username"] == "ida"
         assert made.json["spec"]["groups"] == ["system:masters", "system:authenticated"]
         approved = await approve(admin, "jane")
         assert approved.status == 200, approved.body
@@ -199,7 +199,7 @@ async def test_who_may_approve(cluster: Cluster) -> None:
     ]
     rbac = f"/apis/{group}/v1"
     await admin.post(f"{rbac}/clusterroles", {"metadata": {"name": "csr"}, "rules": rules})
-    subject = {"apiGroup": group, "kind": "User", "name": "joe"}
+    subject = {"apiGroup": group, "kind": "User", "name": "zoe"}
 
     async def bind(name: str, role: str) -> None:
         reference = {"apiGroup": group, "kind": "ClusterRole", "name": role}
@@ -207,16 +207,16 @@ async def test_who_may_approve(cluster: Cluster) -> None:
         assert (await admin.post(f"{rbac}/clusterrolebindings", made)).status == 201
 
     await bind("a", "csr")
-    joe = cluster.client("joe")
-    refused = await approve(joe, "jane")
+    zoe = cluster.client("zoe")
+    refused = await approve(zoe, "jane")
     assert refused.status == 403
     assert refused.message == (
         'certificatesigningrequests.certificates.k8s.io "jane" is forbidden: user not permitted to approve '
         'requests with signerName "kubernetes.io/kube-apiserver-client"'
     )
     await bind("b", "system:certificates.k8s.io:kube-apiserver-client-approver")
-    assert (await approve(joe, "jane")).status == 200
-    assert (await approve(joe, "jane", "Denied")).status == 422
+    assert (await approve(zoe, "jane")).status == 200
+    assert (await approve(zoe, "jane", "Denied")).status == 422
 
 
 async def test_what_a_request_must_be(cluster: Cluster) -> None:

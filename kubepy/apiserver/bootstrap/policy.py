@@ -1,72 +1,25 @@
 """The default ClusterRoles and bindings of Kubernetes (its rbac/bootstrappolicy) as data.
 
-The roles of single controllers are folded into system:kube-controller-manager's for now.
+Those of single controllers are in `controller_policy`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from kubepy.apiserver.bootstrap.rules import (
+    AGGREGATE,
+    AUTHENTICATION,
+    AUTHORIZATION,
+    EVENTS,
+    RBAC,
+    READ,
+    READ_WRITE,
+    WRITE,
+    binding,
+    role,
+    rule,
+    urls,
+)
 from kubepy.machinery.meta import Obj
-
-READ = ["get", "list", "watch"]
-WRITE = ["create", "delete", "deletecollection", "patch", "update"]
-READ_WRITE = [*READ, *WRITE]
-AUTHORIZATION = "authorization.k8s.io"
-AUTHENTICATION = "authentication.k8s.io"
-RBAC = "rbac.authorization.k8s.io"
-_LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
-_ANNOTATIONS = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
-_AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
-
-
-def rule(verbs: list[str], group: str | list[str], *resources: str, names: list[str] | None = None) -> Obj:
-    """A PolicyRule for resources."""
-    made: Obj = {
-        "verbs": list(verbs),
-        "apiGroups": [group] if isinstance(group, str) else group,
-        "resources": list(resources),
-    }
-    if names:
-        made["resourceNames"] = names
-    return made
-
-
-def urls(*paths: str, verbs: list[str] | None = None) -> Obj:
-    """A PolicyRule for paths."""
-    return {"verbs": verbs or ["get"], "nonResourceURLs": list(paths)}
-
-
-def role(name: str, rules: list[Obj], *, labels: dict[str, str] | None = None, aggregates: str = "") -> Obj:
-    """A ClusterRole."""
-    made: dict[str, Any] = {
-        "metadata": {
-            "name": name,
-            "labels": {**_LABELS, **(labels or {})},
-            "annotations": dict(_ANNOTATIONS),
-        },
-        "rules": rules,
-    }
-    if aggregates:
-        selector = {"matchLabels": {f"{_AGGREGATE}{aggregates}": "true"}}
-        made["aggregationRule"] = {"clusterRoleSelectors": [selector]}
-        made["rules"] = []
-    return made
-
-
-def binding(name: str, role_name: str, *subjects: tuple[str, str]) -> Obj:
-    """A ClusterRoleBinding. Subjects are ("User" | "Group", name) or (namespace, service account)."""
-    return {
-        "metadata": {"name": name, "labels": dict(_LABELS), "annotations": dict(_ANNOTATIONS)},
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role_name},
-        "subjects": [
-            {"apiGroup": RBAC, "kind": kind, "name": subject}
-            if kind in ("User", "Group")
-            else {"kind": "ServiceAccount", "namespace": kind, "name": subject}
-            for kind, subject in subjects
-        ],
-    }
-
 
 _VIEWED_CORE = (
     "configmaps",
@@ -159,10 +112,9 @@ _ADMIN = [
     rule(["create"], AUTHORIZATION, "localsubjectaccessreviews"),
     rule(READ_WRITE, RBAC, "roles", "rolebindings"),
 ]
-_EVENTS = rule(["create", "patch", "update"], ["", "events.k8s.io"], "events")
 
 _SCHEDULER = [
-    _EVENTS,
+    EVENTS,
     rule(["create"], "coordination.k8s.io", "leases"),
     rule(["get", "list", "update", "watch"], "coordination.k8s.io", "leases", names=["kube-scheduler"]),
     rule(READ, "coordination.k8s.io", "leases"),
@@ -217,7 +169,7 @@ _PROXIER = [
     rule(READ, "", "nodes"),
     rule(["list", "watch"], "discovery.k8s.io", "endpointslices"),
     rule(["list", "watch"], "networking.k8s.io", "servicecidrs"),
-    _EVENTS,
+    EVENTS,
 ]
 
 
@@ -227,11 +179,11 @@ def cluster_roles() -> list[Obj]:
     return [
         role("cluster-admin", everything),
         role("admin", [], aggregates="admin"),
-        role("edit", [], aggregates="edit", labels={f"{_AGGREGATE}admin": "true"}),
-        role("view", [], aggregates="view", labels={f"{_AGGREGATE}edit": "true"}),
-        role("system:aggregate-to-admin", _ADMIN, labels={f"{_AGGREGATE}admin": "true"}),
-        role("system:aggregate-to-edit", _EDIT, labels={f"{_AGGREGATE}edit": "true"}),
-        role("system:aggregate-to-view", _VIEW, labels={f"{_AGGREGATE}view": "true"}),
+        role("edit", [], aggregates="edit", labels={f"{AGGREGATE}admin": "true"}),
+        role("view", [], aggregates="view", labels={f"{AGGREGATE}edit": "true"}),
+        role("system:aggregate-to-admin", _ADMIN, labels={f"{AGGREGATE}admin": "true"}),
+        role("system:aggregate-to-edit", _EDIT, labels={f"{AGGREGATE}edit": "true"}),
+        role("system:aggregate-to-view", _VIEW, labels={f"{AGGREGATE}view": "true"}),
         role(
             "system:discovery",
             [
@@ -278,7 +230,7 @@ def cluster_roles() -> list[Obj]:
         role("system:node-proxier", _PROXIER),
         role(
             "system:node-problem-detector",
-            [rule(["get"], "", "nodes"), rule(["patch"], "", "nodes/status"), _EVENTS],
+            [rule(["get"], "", "nodes"), rule(["patch"], "", "nodes/status"), EVENTS],
         ),
         role("system:kube-scheduler", _SCHEDULER),
         role("system:kube-controller-manager", _CONTROLLER_MANAGER),
@@ -297,7 +249,7 @@ def cluster_roles() -> list[Obj]:
                 rule(["update", *READ], "", "persistentvolumeclaims"),
                 rule(READ, "storage.k8s.io", "storageclasses"),
                 rule(["watch"], "", "events"),
-                _EVENTS,
+                EVENTS,
             ],
         ),
         role(

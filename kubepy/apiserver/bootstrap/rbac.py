@@ -5,13 +5,15 @@ A role annotated rbac.authorization.kubernetes.io/autoupdate: "false" is left al
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kubepy.api import resources as r
 from kubepy.apiserver.authorization.rbac import Rule
-from kubepy.apiserver.bootstrap import policy
+from kubepy.apiserver.bootstrap import controller_policy, namespaced_policy, policy
 from kubepy.apiserver.bootstrap.objects import context, ensure
 from kubepy.machinery import errors, labels
+from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj, deep_copy
 from kubepy.util.logging import get_logger
 
@@ -24,57 +26,52 @@ _AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 
 async def reconcile(server: APIServer) -> None:
     """Roles, bindings, and the rules of aggregated roles."""
-    for wanted in policy.cluster_roles():
-        try:
-            if not await ensure(server, r.CLUSTER_ROLES, wanted):
-                await _complete(server, wanted)
-        except (
-            errors.StatusError
-        ) as error:  # somebody's change of a default role must not keep the server down
-            _log.error("unable to reconcile", clusterrole=wanted["metadata"]["name"], error=error.message)
-    for wanted in policy.cluster_role_bindings():
-        try:
-            if not await ensure(server, r.CLUSTER_ROLE_BINDINGS, wanted):
-                await _bind(server, wanted)
-        except errors.StatusError as error:
-            _log.error(
-                "unable to reconcile", clusterrolebinding=wanted["metadata"]["name"], error=error.message
-            )
+    for wanted in (*policy.cluster_roles(), *controller_policy.cluster_roles()):
+        await _put(server, r.CLUSTER_ROLES, wanted, _with_rules)
+    for wanted in (*policy.cluster_role_bindings(), *controller_policy.cluster_role_bindings()):
+        await _put(server, r.CLUSTER_ROLE_BINDINGS, wanted, _with_subjects)
+    for wanted in namespaced_policy.roles():
+        await _put(server, r.ROLES, wanted, _with_rules)
+    for wanted in namespaced_policy.role_bindings():
+        await _put(server, r.ROLE_BINDINGS, wanted, _with_subjects)
     await server.cacher.fresh()
     for _ in range(3):  # view is part of edit, and edit of admin
         await _aggregate(server)
 
 
-async def _complete(server: APIServer, wanted: Obj) -> None:
+async def _put(server: APIServer, gvr: GVR, wanted: Obj, complete: Callable[[Obj, Obj], None]) -> None:
+    """Make the object, or add to it what is missing."""
+    name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace", "")
+
     async def change(old: Obj) -> Obj:
         made = deep_copy(old)
-        if (made["metadata"].get("annotations") or {}).get(_AUTOUPDATE) == "false":
-            return made
-        for field in ("labels", "annotations"):
-            made["metadata"][field] = {**(wanted["metadata"][field]), **(made["metadata"].get(field) or {})}
-        if "aggregationRule" in wanted:
-            made["aggregationRule"] = wanted["aggregationRule"]
-            return made
-        rules = made.get("rules") or []
-        present = {Rule.of(rule) for rule in rules}
-        made["rules"] = [*rules, *(rule for rule in wanted["rules"] if Rule.of(rule) not in present)]
+        if (made["metadata"].get("annotations") or {}).get(_AUTOUPDATE) != "false":
+            for field in ("labels", "annotations"):
+                kept = made["metadata"].get(field) or {}
+                made["metadata"][field] = {**wanted["metadata"][field], **kept}
+            complete(made, wanted)
         return made
 
-    store = server.served.get(r.CLUSTER_ROLES).store
-    await store.update(context("update"), "", wanted["metadata"]["name"], change)
+    try:
+        if not await ensure(server, gvr, wanted):
+            await server.served.get(gvr).store.update(context("update", namespace), namespace, name, change)
+    except errors.StatusError as error:
+        # Somebody's change of a default role must not keep the server down.
+        _log.error("unable to reconcile", resource=gvr.resource, name=name, error=error.message)
 
 
-async def _bind(server: APIServer, wanted: Obj) -> None:
-    async def change(old: Obj) -> Obj:
-        made = deep_copy(old)
-        if (made["metadata"].get("annotations") or {}).get(_AUTOUPDATE) == "false":
-            return made
-        subjects = made.get("subjects") or []
-        made["subjects"] = [*subjects, *(s for s in wanted["subjects"] if s not in subjects)]
-        return made
+def _with_rules(made: Obj, wanted: Obj) -> None:
+    if "aggregationRule" in wanted:
+        made["aggregationRule"] = wanted["aggregationRule"]
+        return
+    rules = made.get("rules") or []
+    present = {Rule.of(rule) for rule in rules}
+    made["rules"] = [*rules, *(rule for rule in wanted["rules"] if Rule.of(rule) not in present)]
 
-    store = server.served.get(r.CLUSTER_ROLE_BINDINGS).store
-    await store.update(context("update"), "", wanted["metadata"]["name"], change)
+
+def _with_subjects(made: Obj, wanted: Obj) -> None:
+    subjects = made.get("subjects") or []
+    made["subjects"] = [*subjects, *(s for s in wanted["subjects"] if s not in subjects)]
 
 
 async def _aggregate(server: APIServer) -> None:

@@ -80,7 +80,7 @@ async def test_blocking_an_owners_deletion_takes_power_over_it(keys: Keys) -> No
         binding = {
             "metadata": {"name": "r"},
             "roleRef": {"apiGroup": group, "kind": "Role", "name": "r"},
-            "subjects": [{"apiGroup": group, "kind": "User", "name": "jane"}],
+            "subjects": [{"apiGroup": group, "kind": "User", "name": "emma"}],
         }
         await admin.post(f"{rbac}/rolebindings", binding)
         reference = {
@@ -91,7 +91,7 @@ async def test_blocking_an_owners_deletion_takes_power_over_it(keys: Keys) -> No
             "blockOwnerDeletion": True,
         }
         made = {"metadata": {"name": "x", "ownerReferences": [reference]}}
-        refused = await cluster.client("jane").post(f"{CORE}/configmaps", made)
+        refused = await cluster.client("emma").post(f"{CORE}/configmaps", made)
         assert refused.message == (
             'configmaps "x" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a '
             "resource you can't set finalizers on: "

@@ -241,7 +241,7 @@ async def test_old_objects_namespaces_and_the_authorizer(cluster: Cluster) -> No
     changed = await admin.patch(f"{CONFIG_MAPS}/a", {"data": {"k": "w"}})
     assert changed.message.endswith("denied request: data stays")
     edit = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
-    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "emma"}
     bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings"
     await admin.post(bindings, {"metadata": {"name": "v"}, "roleRef": edit, "subjects": [subject]})
     rules = [{"verbs": ["create"], "apiGroups": [""], "resources": ["configmaps"]}]
@@ -249,7 +249,7 @@ async def test_old_objects_namespaces_and_the_authorizer(cluster: Cluster) -> No
     await admin.post(roles, {"metadata": {"name": "c"}, "rules": rules})
     create = {**edit, "kind": "Role", "name": "c"}
     await admin.post(bindings, {"metadata": {"name": "c"}, "roleRef": create, "subjects": [subject]})
-    refused = await cluster.client("jane").post(CONFIG_MAPS, config_map("b"))
+    refused = await cluster.client("emma").post(CONFIG_MAPS, config_map("b"))
     assert refused.message.endswith("denied request: may not")
 
 

@@ -51,46 +51,46 @@ def test_what_is_covered() -> None:
 
 async def test_a_role_may_not_hold_more_than_its_writer(cluster: Cluster) -> None:
     admin = cluster.admin
-    await grant(admin, "jane", rule(["*"], "roles", group=GROUP), rule(["get"], "pods"))
-    jane = cluster.client("jane", "dev", "ops")
+    await grant(admin, "rosa", rule(["*"], "roles", group=GROUP), rule(["get"], "pods"))
+    rosa = cluster.client("rosa", "dev", "ops")
     assert (
-        await jane.post(ROLES, {"metadata": {"name": "ok"}, "rules": [rule(["get"], "pods")]})
+        await rosa.post(ROLES, {"metadata": {"name": "ok"}, "rules": [rule(["get"], "pods")]})
     ).status == 201
     # "*" on roles includes the verb escalate, so a narrower grant is needed to see the refusal.
-    await grant(admin, "joe", rule(["create", "update", "get"], "roles", group=GROUP), name="joes")
-    joe = cluster.client("joe", "dev", "ops")
+    await grant(admin, "hugo", rule(["create", "update", "get"], "roles", group=GROUP), name="hugos")
+    hugo = cluster.client("hugo", "dev", "ops")
     wanted = [rule(["get", "list"], "secrets"), rule(["get"], "configmaps", resourceNames=["x"])]
-    refused = await joe.post(ROLES, {"metadata": {"name": "more"}, "rules": wanted})
+    refused = await hugo.post(ROLES, {"metadata": {"name": "more"}, "rules": wanted})
     assert refused.status == 403
     assert refused.message == (
-        'roles.rbac.authorization.k8s.io "more" is forbidden: user "joe" '
+        'roles.rbac.authorization.k8s.io "more" is forbidden: user "hugo" '
         '(groups=["dev" "ops" "system:authenticated"]) is attempting to grant RBAC permissions not '
         "currently held:\n"
         '{APIGroups:[""], Resources:["configmaps"], ResourceNames:["x"], Verbs:["get"]}\n'
         '{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}'
     )
     # A change that touches no rule is fine.
-    held = (await joe.get(f"{ROLES}/r")).json
+    held = (await hugo.get(f"{ROLES}/r")).json
     held["metadata"]["labels"] = {"a": "b"}
-    assert (await joe.put(f"{ROLES}/r", held)).status == 200
+    assert (await hugo.put(f"{ROLES}/r", held)).status == 200
 
 
 async def test_binding_needs_the_verb_bind_or_the_permissions(cluster: Cluster) -> None:
     admin = cluster.admin
-    await grant(admin, "jane", rule(["create", "update", "get"], "rolebindings", group=GROUP))
+    await grant(admin, "rosa", rule(["create", "update", "get"], "rolebindings", group=GROUP))
     await admin.post(ROLES, {"metadata": {"name": "secret"}, "rules": [rule(["get"], "secrets")]})
-    jane = cluster.client("jane", "dev", "ops")
-    refused = await jane.post(BINDINGS, binding("b", "jane", "secret"))
+    rosa = cluster.client("rosa", "dev", "ops")
+    refused = await rosa.post(BINDINGS, binding("b", "rosa", "secret"))
     assert refused.message.startswith(
-        'rolebindings.rbac.authorization.k8s.io "b" is forbidden: user "jane" '
+        'rolebindings.rbac.authorization.k8s.io "b" is forbidden: user "rosa" '
         '(groups=["dev" "ops" "system:authenticated"]) is attempting to grant RBAC permissions not '
         "currently held:\n"
     )
-    missing = await jane.post(BINDINGS, binding("b", "jane", "nosuch"))
+    missing = await rosa.post(BINDINGS, binding("b", "rosa", "nosuch"))
     assert missing.message == 'roles.rbac.authorization.k8s.io "nosuch" not found'
-    await grant(admin, "jane", rule(["bind"], "roles", group=GROUP, resourceNames=["secret"]), name="bind")
-    assert (await jane.post(BINDINGS, binding("b", "jane", "secret"))).status == 201
-    assert (await jane.post(BINDINGS, binding("c", "jane", "cluster-admin", "ClusterRole"))).status == 403
+    await grant(admin, "rosa", rule(["bind"], "roles", group=GROUP, resourceNames=["secret"]), name="bind")
+    assert (await rosa.post(BINDINGS, binding("b", "rosa", "secret"))).status == 201
+    assert (await rosa.post(BINDINGS, binding("c", "rosa", "cluster-admin", "ClusterRole"))).status == 403
 
 
 async def test_a_node_reads_pods_of_its_own_only(cluster: Cluster) -> None:
