@@ -52,7 +52,7 @@ def _cost(node: Node) -> int:
         case Ident():
             return 1
         case Select():
-            return 1 + _cost(node.operand)
+            return (not node.test) + _cost(node.operand)
         case Index():
             return 1 + _cost(node.operand) + _cost(node.index)
         case Call():

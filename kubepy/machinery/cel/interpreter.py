@@ -73,7 +73,7 @@ class _Builder:
                 self._cost += 1
                 return access.variable(self._slots[node.name], node.name, node.type)
             case Select():
-                self._cost += 1
+                self._cost += not node.test  # has() itself is free
                 return access.select(self.build(node.operand), node)
             case Index():
                 self._cost += 1

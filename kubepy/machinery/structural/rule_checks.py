@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from kubepy.machinery import cel, field_errors
 from kubepy.machinery.cel import types
+from kubepy.machinery.cel.estimate import MAX_REQUEST_BYTES
 from kubepy.machinery.field_errors import Cause
 from kubepy.machinery.structural import celtypes, rules
 
@@ -41,27 +42,36 @@ def _exceeds(name: str, cost: int, limit: int) -> str:
     return f"{name} exceeds budget by factor of {shown} {_ADVICE}"
 
 
+def _multiplied(times: int | None, most: int | None) -> int | None:
+    return None if times is None or most is None else min(times * most, _SATURATED)
+
+
 class _Walk:
     def __init__(self) -> None:
         self.causes: list[Cause] = []
         self.total = 0
 
-    def node(self, schema: Schema, path: str, times: int, uncorrelated: str, *, root: bool = False) -> None:
-        """`times`: how often the node may occur; `uncorrelated`: the list around it without identities."""
+    def node(
+        self, schema: Schema, path: str, times: int | None, uncorrelated: str, *, root: bool = False
+    ) -> None:
+        """`times`: how often the node may occur, None when nothing limits that but the size of a request;
+        `uncorrelated`: the list around it whose items have no identity.
+        """
+        often = times if times is not None else MAX_REQUEST_BYTES // (celtypes.smallest(schema) + 1)
         for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
             at = f"{path}.x-kubernetes-validations[{index}]"
-            self._rule(rule, schema, at, times, uncorrelated, root=root)
+            self._rule(rule, schema, at, often, uncorrelated, root=root)
         for name, each in (schema.get("properties") or {}).items():
             if not (root and name == "metadata"):
                 self.node(each, f"{path}.properties[{name}]", times, uncorrelated)
         if isinstance(schema.get("additionalProperties"), dict):
-            often = min(times * celtypes.max_properties(schema), _SATURATED)
-            self.node(schema["additionalProperties"], f"{path}.additionalProperties", often, uncorrelated)
+            inner = _multiplied(times, schema.get("maxProperties"))
+            self.node(schema["additionalProperties"], f"{path}.additionalProperties", inner, uncorrelated)
         if isinstance(schema.get("items"), dict):
-            often = min(times * celtypes.max_items(schema), _SATURATED)
+            inner = _multiplied(times, schema.get("maxItems"))
             if schema.get("x-kubernetes-list-type") != "map":
                 uncorrelated = uncorrelated or path
-            self.node(schema["items"], f"{path}.items", often, uncorrelated)
+            self.node(schema["items"], f"{path}.items", inner, uncorrelated)
 
     def _invalid(self, path: str, value: Any, detail: str) -> None:
         self.causes.append(field_errors.invalid_value(path, value, detail))
