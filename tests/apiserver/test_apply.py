@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 
-from .conftest import CONFIG_MAPS, Answer, Client, Cluster, config_map
+from .conftest import CONFIG_MAPS, PODS, Answer, Client, Cluster, config_map, make_default_account, pod
 
 pytestmark = pytest.mark.anyio
 
@@ -328,6 +328,17 @@ async def test_force_is_for_apply_only(admin: Client) -> None:
     [
         ({"metadata": {"name": "settings", "managedFields": []}}, "metadata.managedFields must be nil"),
         ({"kind": "Secret"}, "invalid object type: /v1, Kind=Secret"),
+        ({"kind": ["ConfigMap"], "apiVersion": None}, "invalid object type: /, Kind=[ConfigMap]"),
+        (
+            {"metadata": []},
+            "failed to create typed patch object (/; /v1, Kind=ConfigMap): .metadata: "
+            "expected map, got &{[]}",
+        ),
+        (
+            {"metadata": {"name": ["x"]}},
+            "failed to create typed patch object (/[x]; /v1, Kind=ConfigMap): .metadata.name: "
+            'expected string, got &value.valueUnstructured{Value:[]interface {}{"x"}}',
+        ),
         (
             {"metadata": {"name": "other"}},
             "the name of the object (other) does not match the name on the URL (settings)",
@@ -351,6 +362,64 @@ async def test_force_is_for_apply_only(admin: Client) -> None:
 async def test_configurations_are_checked(admin: Client, change: dict[str, Any], message: str) -> None:
     answer = await apply(admin, f"{CONFIG_MAPS}/settings", settings() | change)
     assert (answer.status, answer.message) == (400, message)
+
+
+async def test_metadata_may_be_null_where_the_object_is_known(admin: Client) -> None:
+    await apply(admin, f"{CONFIG_MAPS}/settings", settings(a="1"))
+    answer = await apply(
+        admin, f"{CONFIG_MAPS}/settings", settings(a="1") | {"metadata": None}, fieldManager="x"
+    )
+    assert answer.status == 200
+    assert answer.json["metadata"]["name"] == "settings"
+
+
+HPAS = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
+
+
+async def test_kinds_that_are_served_in_two_versions(admin: Client) -> None:
+    spec: dict[str, Any] = {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}}
+    scaler = {"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}}
+    malformed = await apply(admin, f"{HPAS}/h", scaler | {"spec": "none"})
+    assert malformed.status == 400
+    made = await apply(admin, f"{HPAS}/h", scaler | {"spec": spec | {"targetCPUUtilizationPercentage": 50}})
+    assert made.status == 201
+    assert made.json["spec"]["targetCPUUtilizationPercentage"] == 50
+    refused = await apply(
+        admin, f"{HPAS}/h", scaler | {"spec": spec | {"maxReplicas": 4}}, fieldManager="you"
+    )
+    assert 'conflict with "me": .spec.maxReplicas' in refused.message
+
+
+async def test_writing_string_data_again_changes_nothing(admin: Client) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "b"}}
+    path = "/api/v1/namespaces/default/secrets/s"
+    made = await apply(admin, path, secret)
+    assert made.json["data"] == {"a": "Yg=="}
+    assert (await apply(admin, path, secret)).json == made.json
+
+
+async def test_ports_of_a_service_are_told_apart_by_protocol(admin: Client) -> None:
+    ports = [{"port": 53, "name": "tcp"}, {"port": 53, "name": "udp", "protocol": "UDP"}]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dns"}}
+    path = "/api/v1/namespaces/default/services/dns"
+    await apply(admin, path, service | {"spec": {"selector": {"a": "b"}, "ports": ports}})
+    answer = await apply(admin, path, service | {"spec": {"selector": {"a": "b"}, "ports": ports[1:]}})
+    assert [port["name"] for port in answer.json["spec"]["ports"]] == ["udp"]
+
+
+async def test_what_admission_adds_belongs_to_nobody(admin: Client) -> None:
+    await make_default_account(admin)
+    made = await admin.post(f"{PODS}?fieldManager=maker", pod("p"))
+    assert made.json["spec"]["serviceAccountName"] == "default"
+    spec = entries(made)["maker", "Update", ""]["f:spec"]
+    assert "f:serviceAccountName" not in spec
+    assert "f:volumes" not in spec
+    assert spec["f:restartPolicy"] == {}
+    binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    assert (await admin.post(f"{PODS}/p/binding", binding)).status == 201
+    bound = await admin.get(f"{PODS}/p")
+    assert bound.json["spec"]["nodeName"] == "n"
+    assert entries(bound) == entries(made)
 
 
 async def test_duplicate_items_are_refused(admin: Client) -> None:

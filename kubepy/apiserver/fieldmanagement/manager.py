@@ -18,6 +18,7 @@ from kubepy.machinery.apply.fields import Fields
 from kubepy.machinery.apply.managers import Identity, Managers, Owned
 from kubepy.machinery.apply.types import Type
 from kubepy.machinery.apply.updating import Comparison, InVersion
+from kubepy.machinery.go_format import plain
 from kubepy.machinery.meta import Obj
 from kubepy.util.clock import Clock
 
@@ -170,7 +171,7 @@ class FieldManager:
 
         Shares parts with both. Raises 400 for a configuration that is not of the kind, 409 for conflicts.
         """
-        self._check(config)
+        self.check(config)
         base: Obj = {} if live is None else live
         entries = (base.get("metadata") or {}).get("managedFields")
         current = _without_entries(base)
@@ -221,12 +222,13 @@ class FieldManager:
             made["metadata"]["managedFields"] = entries
         return made
 
-    def _check(self, config: Obj) -> None:
+    def check(self, config: Obj) -> None:
+        """A configuration must be of the kind. Raises 400."""
         problems = checking.check(self.type, config)
         if problems:
             gvk, metadata = self._kind.resource.gvk, config.get("metadata")
             metadata = metadata if isinstance(metadata, dict) else {}
-            named = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+            named = f"{plain(metadata.get('namespace') or '')}/{plain(metadata.get('name') or '')}"
             group = f"{gvk.group}/{gvk.version}, Kind={gvk.kind}"
             raise errors.bad_request(
                 f"failed to create typed patch object ({named}; {group}): {checking.message(problems)}"

@@ -10,12 +10,13 @@ import yaml
 from aiohttp import web
 
 from kubepy.apiserver import negotiation
-from kubepy.apiserver.fieldmanagement import options
+from kubepy.apiserver.fieldmanagement import FieldManager, options
 from kubepy.apiserver.handlers import decode, responses
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
 from kubepy.machinery.field_errors import quote
+from kubepy.machinery.go_format import plain
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj, deep_copy
 
@@ -31,6 +32,7 @@ async def apply(
     config = configuration(context, body, served.resource.gvk)
     store, info = served.store, context.info
     if served.revert is not None:
+        FieldManager(served.kind, store.clock).check(config)
         config = served.revert(config)
 
     def applied(live: Obj | None) -> Obj:
@@ -99,9 +101,10 @@ def configuration(context: Context, body: bytes, gvk: GVK) -> Obj:
     """The body of an apply. Raises 400 when it is no object of the kind."""
     config = _parse(context, body)
     if config.get("apiVersion") != gvk.api_version or config.get("kind") != gvk.kind:
-        group, _, version = str(config.get("apiVersion") or "").rpartition("/")
-        raise errors.bad_request(f"invalid object type: {group}/{version}, Kind={config.get('kind') or ''}")
-    metadata = config.setdefault("metadata", {})
+        group, _, version = plain(config.get("apiVersion") or "").rpartition("/")
+        kind = plain(config.get("kind") or "")
+        raise errors.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
+    metadata = config["metadata"] = {} if config.get("metadata") is None else config["metadata"]
     if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise errors.bad_request("metadata.managedFields must be nil")
     return config
