@@ -136,6 +136,8 @@ class Dispatcher:
         if served is None:
             raise errors.path_not_found()
         self._check_scope(info, served)
+        if served.deprecation:
+            context.warn(served.deprecation)
         handler = served.handlers.get(info.subresource)
         if handler is None and info.subresource not in _GENERIC:
             raise errors.path_not_found()

@@ -48,7 +48,7 @@ class Served:
     `convert` makes the served version of a stored object, `revert` the other way round; `views` do it for
     whole entries. Where that takes I/O (a conversion webhook), `prepare` must have seen the entries before
     they are shown. `handlers` are those of subresources ("" for a resource that is not stored) that go a way
-    of their own. `watching` ends the open watches.
+    of their own. `watching` ends the open watches. `deprecation` is what every request is warned of.
     """
 
     kind: Kind
@@ -59,6 +59,7 @@ class Served:
     prepare: Callable[[list[Entry]], Awaitable[None]] | None = None
     handlers: dict[str, Handler] = field(default_factory=dict)
     views: Views | None = None
+    deprecation: str = ""
     watching: set[Callable[[], None]] = field(default_factory=set)
     _transforms: dict[tuple[str, str, str], Transform] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup
 from kubepy.api import resources as r
 from kubepy.api.resources import Resource
 from kubepy.apiserver.bootstrap.objects import context
-from kubepy.apiserver.cacher.entry import CacheEvent
+from kubepy.apiserver.cacher.entry import CacheEvent, Entry, FieldValues
 from kubepy.apiserver.customresources import naming
 from kubepy.apiserver.customresources.codec import VersionCodec
 from kubepy.apiserver.customresources.conversion import Converter
@@ -67,7 +67,7 @@ class CustomResources:
         """Serve what is established; then follow the changes. Call once the watch cache is loaded."""
         cache = self._store.cache
         for entry in cache.entries.values():
-            self._serve(entry.obj, entry.revision)
+            self._try_to_serve(entry)
             self._waiting.add(entry.key)
         cache.add_listener(self._changed)
         tasks.start_soon(self._run)
@@ -77,7 +77,7 @@ class CustomResources:
         if event.type == "DELETED":
             self._withdraw(event.entry.key)
         else:
-            self._serve(event.entry.obj, event.revision)
+            self._try_to_serve(event.entry)
         # A name that has become free may be what another definition waits for.
         group = event.entry.obj["spec"]["group"]
         self._waiting.update(
@@ -86,6 +86,13 @@ class CustomResources:
         self._wake.set()
 
     # --- serving
+
+    def _try_to_serve(self, entry: Entry) -> None:
+        try:
+            self._serve(entry.obj, entry.revision)
+        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+            # Validation lets nothing through that cannot be served; what lies in the storage may be older.
+            _log.exception("custom resource definition cannot be served", name=entry.name)
 
     def _serve(self, crd: Obj, revision: int) -> None:
         definition = Definition(crd)
@@ -101,14 +108,16 @@ class CustomResources:
         storage = kinds[definition.storage_version]
         converter = Converter(definition.conversion, definition.name, self._webhooks)
         served: dict[GVR, CustomKind] = {}
+        api_versions = {f"{definition.group}/{version['name']}" for version in definition.served()}
         for version in definition.served():
             kind = kinds[version["name"]]
             served[kind.resource.gvr] = kind
-            self._add(kind, VersionCodec(kind, storage, converter, revision), needs_io=converter.needs_io)
+            codec = VersionCodec(kind, storage, converter, revision)
+            self._add(kind, codec, api_versions, needs_io=converter.needs_io)
         self._kinds[definition.name] = served
-        self._server.cacher.resource(f"{definition.storage_path}/").redefine(storage.field_values)
+        self._server.cacher.resource(f"{definition.storage_path}/").redefine(_field_values(storage, served))
 
-    def _add(self, kind: CustomKind, codec: VersionCodec, *, needs_io: bool) -> None:
+    def _add(self, kind: CustomKind, codec: VersionCodec, api_versions: set[str], *, needs_io: bool) -> None:
         server = self._server
         store = Store(
             kind,
@@ -117,10 +126,10 @@ class CustomResources:
             server.cacher,
             self._admission,
             server.clock,
-            FieldManager(kind, server.clock),
+            FieldManager(kind, server.clock, api_versions.__contains__),
             codec,
         )
-        served = Served(kind, store, server.clock, codec.view, views=codec)
+        served = Served(kind, store, server.clock, codec.view, views=codec, deprecation=kind.deprecation)
         if needs_io:
             served.prepare = codec.prepare
         if kind.scale_paths is not None:
@@ -259,3 +268,18 @@ class CustomResources:
                     if not errors.is_not_found(error):
                         raise
             return
+
+
+def _field_values(storage: CustomKind, served: dict[GVR, CustomKind]) -> FieldValues:
+    """What field selectors see of a stored object: the selectable fields of all versions."""
+    others = [k for k in served.values() if not k.selectable_fields <= storage.selectable_fields]
+    if not others:
+        return storage.field_values
+
+    def values(obj: Obj) -> dict[str, str]:
+        found = storage.field_values(obj)
+        for kind in others:
+            found = {**kind.field_values(obj), **found}
+        return found
+
+    return values

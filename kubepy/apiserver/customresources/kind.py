@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
@@ -48,10 +49,7 @@ class CustomKind:
             "type": "object",
             "x-kubernetes-preserve-unknown-fields": True,
         }
-        self._compiled = Compiled(self.openapi, preserve_unknown_fields=definition.preserves)
-        self._metadata = Decoder(
-            Schema({**_META, "x-kubernetes-preserve-unknown-fields": True}, schemas.store())
-        )
+        self._preserves = definition.preserves
         self._printer = custom_printer(version.get("additionalPrinterColumns") or ())
         self._selectable = {
             str(field["jsonPath"]).removeprefix("."): tuple(
@@ -59,12 +57,18 @@ class CustomKind:
             )
             for field in version.get("selectableFields") or ()
         }
-        self._warnings: list[str] = []
+        self.deprecation = ""
+        """What every request of a deprecated version is told."""
         if version.get("deprecated"):
             gvk = self.resource.gvk
-            self._warnings.append(
+            self.deprecation = (
                 version.get("deprecationWarning") or f"{gvk.group}/{gvk.version} {gvk.kind} is deprecated"
             )
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        # At the first request: some definitions take a tenth of a second, and not all are used.
+        return Compiled(self.openapi, preserve_unknown_fields=self._preserves)
 
     @cached_property
     def schema(self) -> Schema:
@@ -89,7 +93,7 @@ class CustomKind:
         """Metadata fits every object's; what the schema does not specify is pruned."""
         gvk = self.resource.gvk
         try:
-            unknown = self._metadata.decode(obj)
+            unknown = _metadata().decode(obj)
         except DecodeError as error:
             raise errors.bad_request(_cannot_handle(self.resource.kind, gvk.version, str(error))) from None
         unknown += self._compiled.prune(obj)
@@ -163,8 +167,8 @@ class CustomKind:
         return causes
 
     def warnings(self, obj: Obj) -> list[str]:
-        """That the version is deprecated."""
-        return self._warnings
+        """None of the object's own."""
+        return []
 
     # --- showing
 
@@ -193,6 +197,11 @@ class CustomKind:
     def selectable_fields(self) -> frozenset[str]:
         """Their names."""
         return frozenset({"metadata.name", "metadata.namespace", *self._selectable})
+
+
+@functools.cache
+def _metadata() -> Decoder:
+    return Decoder(Schema({**_META, "x-kubernetes-preserve-unknown-fields": True}, schemas.store()))
 
 
 def _path(text: str) -> tuple[str, ...]:

@@ -200,7 +200,8 @@ def _api_resource(resource: Resource) -> Obj:
     if resource.categories:
         entry["categories"] = list(resource.categories)
     if not resource.virtual:
-        entry["storageVersionHash"] = _storage_hash(resource.gvk)
+        stored = resource.storage_gvr
+        entry["storageVersionHash"] = _storage_hash(GVK(stored.group, stored.version, resource.kind))
     return entry
 
 
