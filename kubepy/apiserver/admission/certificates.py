@@ -35,6 +35,8 @@ class CertificateRequester(Plugin):
     Kubernetes has this in the kind's strategy, which here does not see the user.
     """
 
+    resources = frozenset({CSRS})
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
@@ -64,6 +66,7 @@ class CertificateRequester(Plugin):
 
 
 class _Signers(Plugin):
+    resources = frozenset({CSRS})
     operations = frozenset({"UPDATE"})
     verb = ""
     subresource = ""
@@ -105,6 +108,7 @@ class CertificateSigning(_Signers):
 class CertificateSubjectRestriction(Plugin):
     """Nobody becomes a member of system:masters by a signed request."""
 
+    resources = frozenset({CSRS})
     operations = frozenset({"CREATE"})
 
     def handles(self, attributes: Attributes) -> bool:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.machinery.gvk import GVR
 
 
 class Plugin:
-    """A plugin overrides what it does. `operations` is where it is asked at all."""
+    """A plugin overrides what it does.
+
+    `operations` and `resources` (None for all) are where it is asked at all; `handles` may narrow that down.
+    """
 
     operations: frozenset[str] = frozenset({"CREATE", "UPDATE"})
+    resources: frozenset[GVR] | None = None
 
     def handles(self, attributes: Attributes) -> bool:
         """Tell whether the write concerns the plugin."""
@@ -23,12 +28,32 @@ class Plugin:
         """Raise StatusError to refuse."""
 
 
+class _Concerned:
+    """Which plugins may be concerned with an operation on a resource; found once for each."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self._plugins = plugins
+        self._known: dict[tuple[str, GVR], tuple[Plugin, ...]] = {}
+
+    def by(self, attributes: Attributes) -> tuple[Plugin, ...]:
+        key = attributes.operation, attributes.kind.resource.gvr
+        found = self._known.get(key)
+        if found is None:
+            operation, gvr = key
+            found = self._known[key] = tuple(
+                plugin
+                for plugin in self._plugins
+                if operation in plugin.operations and (plugin.resources is None or gvr in plugin.resources)
+            )
+        return found
+
+
 class AdmissionChain:
     """Runs the plugins in order: all that mutate, later all that validate."""
 
     def __init__(self, plugins: Sequence[Plugin] = ()) -> None:
-        self._mutating = [p for p in plugins if type(p).mutate is not Plugin.mutate]
-        self._validating = [p for p in plugins if type(p).validate is not Plugin.validate]
+        self._mutating = _Concerned([p for p in plugins if type(p).mutate is not Plugin.mutate])
+        self._validating = _Concerned([p for p in plugins if type(p).validate is not Plugin.validate])
 
     async def mutate(self, attributes: Attributes) -> None:
         """Let every plugin change the object; a second time when a webhook or policy has changed it."""
@@ -38,12 +63,12 @@ class AdmissionChain:
             await self._mutate(attributes)
 
     async def _mutate(self, attributes: Attributes) -> None:
-        for plugin in self._mutating:
-            if attributes.operation in plugin.operations and plugin.handles(attributes):
+        for plugin in self._mutating.by(attributes):
+            if plugin.handles(attributes):
                 await plugin.mutate(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         """Let every plugin refuse."""
-        for plugin in self._validating:
-            if attributes.operation in plugin.operations and plugin.handles(attributes):
+        for plugin in self._validating.by(attributes):
+            if plugin.handles(attributes):
                 await plugin.validate(attributes)

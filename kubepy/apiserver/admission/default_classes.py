@@ -33,6 +33,7 @@ def _defaults(classes: ResourceCache, *names: str) -> list[Entry]:
 class DefaultStorageClass(Plugin):
     """A claim that names no class gets the default one."""
 
+    resources = frozenset({PERSISTENT_VOLUME_CLAIMS})
     operations = frozenset({"CREATE"})
 
     def __init__(self, classes: ResourceCache) -> None:
@@ -54,6 +55,7 @@ class DefaultStorageClass(Plugin):
 class DefaultIngressClass(Plugin):
     """An ingress that names no class gets the default one."""
 
+    resources = frozenset({INGRESSES})
     operations = frozenset({"CREATE"})
 
     def __init__(self, classes: ResourceCache) -> None:
@@ -80,6 +82,7 @@ class DefaultIngressClass(Plugin):
 class StorageObjectInUseProtection(Plugin):
     """Claims and volumes in use are not deleted under those who use them: a finalizer sees to it."""
 
+    resources = frozenset(_FINALIZERS)
     operations = frozenset({"CREATE"})
 
     def handles(self, attributes: Attributes) -> bool:

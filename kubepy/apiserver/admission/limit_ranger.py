@@ -16,6 +16,7 @@ from kubepy.machinery.quantity import Quantity
 class LimitRanger(Plugin):
     """Changes and checks new pods, checks new claims."""
 
+    resources = frozenset({PODS, PERSISTENT_VOLUME_CLAIMS})
     operations = frozenset({"CREATE"})
 
     def __init__(self, limit_ranges: ResourceCache) -> None:

@@ -14,6 +14,7 @@ _SECONDS = 300
 class DefaultTolerationSeconds(Plugin):
     """A pod stays five minutes on a node that is lost, unless it says otherwise."""
 
+    resources = frozenset({PODS})
     operations = frozenset({"CREATE", "UPDATE"})
 
     def handles(self, attributes: Attributes) -> bool:
@@ -44,6 +45,7 @@ def _tolerates(tolerations: list[dict[str, object]], key: str) -> bool:
 class TaintNodesByCondition(Plugin):
     """A new node takes no pods until it is known to be ready."""
 
+    resources = frozenset({NODES})
     operations = frozenset({"CREATE"})
 
     def handles(self, attributes: Attributes) -> bool:

@@ -35,6 +35,7 @@ _KUBELET_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
 class NodeRestriction(Plugin):
     """Refuses; only nodes are concerned."""
 
+    resources = frozenset({CSI_NODES, LEASES, NODES, PODS, SERVICE_ACCOUNTS})
     operations = frozenset({"CREATE", "UPDATE", "DELETE"})
 
     def __init__(self, pods: ResourceCache) -> None:

@@ -13,6 +13,8 @@ _FIELDS = ("initContainers", "containers", "ephemeralContainers")
 class AlwaysPullImages(Plugin):
     """Whoever names an image must be able to pull it."""
 
+    resources = frozenset({PODS})
+
     def handles(self, attributes: Attributes) -> bool:
         """Pods."""
         return attributes.gvr == PODS and not attributes.subresource
@@ -26,6 +28,8 @@ class AlwaysPullImages(Plugin):
 
 class DenyServiceExternalIPs(Plugin):
     """Nobody takes over other people's addresses."""
+
+    resources = frozenset({SERVICES})
 
     def handles(self, attributes: Attributes) -> bool:
         """Services."""

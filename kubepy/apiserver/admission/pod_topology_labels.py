@@ -13,6 +13,7 @@ _LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 class PodTopologyLabels(Plugin):
     """Changes new pods that are on a node already, and bindings."""
 
+    resources = frozenset({PODS, BINDINGS})
     operations = frozenset({"CREATE"})
 
     def __init__(self, nodes: ResourceCache) -> None:

@@ -13,6 +13,8 @@ from kubepy.machinery.meta import Obj
 class Priority(Plugin):
     """Changes pods, checks classes."""
 
+    resources = frozenset({PODS, PRIORITY_CLASSES})
+
     def __init__(self, classes: ResourceCache) -> None:
         self._classes = classes
 

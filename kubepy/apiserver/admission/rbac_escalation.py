@@ -26,6 +26,8 @@ _BINDINGS = (r.ROLE_BINDINGS, r.CLUSTER_ROLE_BINDINGS)
 class RBACEscalation(Plugin):
     """Refuses roles and bindings that would give more than their writer has."""
 
+    resources = frozenset({*_ROLES, *_BINDINGS})
+
     def __init__(self, authorizer: Callable[[], Authorizer]) -> None:
         self._authorizer = authorizer
 

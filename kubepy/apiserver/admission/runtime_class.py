@@ -12,6 +12,7 @@ from kubepy.machinery import errors
 class RuntimeClass(Plugin):
     """Changes new pods that name a class."""
 
+    resources = frozenset({PODS})
     operations = frozenset({"CREATE"})
 
     def __init__(self, classes: ResourceCache) -> None:

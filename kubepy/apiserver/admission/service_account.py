@@ -22,6 +22,7 @@ _PAUSE = 0.05
 class ServiceAccount(Plugin):
     """Changes new pods."""
 
+    resources = frozenset({PODS})
     operations = frozenset({"CREATE"})
 
     def __init__(self, accounts: ResourceCache, clock: Clock) -> None:

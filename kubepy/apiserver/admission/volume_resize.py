@@ -14,6 +14,7 @@ from kubepy.machinery.quantity import Quantity
 class PersistentVolumeClaimResize(Plugin):
     """Validates updates of claims."""
 
+    resources = frozenset({PERSISTENT_VOLUME_CLAIMS})
     operations = frozenset({"UPDATE"})
 
     def __init__(self, classes: ResourceCache) -> None:

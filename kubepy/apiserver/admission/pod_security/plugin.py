@@ -83,6 +83,8 @@ def policy_of(labels: dict[str, str]) -> tuple[Policy, list[Cause]]:
 class PodSecurity(Plugin):
     """Validates pods, what has a pod template, and namespaces' labels."""
 
+    resources = frozenset({r.PODS, r.NAMESPACES, *_TEMPLATES})
+
     def __init__(self, namespaces: ResourceCache, pods: ResourceCache) -> None:
         self._namespaces = namespaces
         self._pods = pods
