@@ -14,6 +14,7 @@ from kubepy.apiserver.handlers import decode, responses
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 
@@ -52,17 +53,32 @@ def _handler(server: APIServer, answer: _Answer) -> Handler:
     return handle
 
 
-def _access(server: APIServer, user: User, spec: Obj) -> Obj:
+def _check(review: Obj, *, subject: bool) -> None:
+    """Raise 422 for a review that asks nothing, too much, or about nobody."""
+    spec = review.get("spec") or {}
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (path is None):
-        raise errors.bad_request(
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        )
+    causes = []
+    if resource is not None and path is not None:
+        detail = "cannot be specified in combination with resourceAttributes"
+        causes.append(errors.invalid_value("spec.nonResourceAttributes", path, detail))
+    if resource is None and path is None:
+        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        causes.append(errors.invalid_value("spec.resourceAttributes", None, detail))
+    if subject and not spec.get("user") and not spec.get("groups"):
+        detail = "at least one of user or group must be specified"
+        causes.append(errors.invalid_value("spec.user", spec.get("user") or "", detail))
+    if causes:
+        raise errors.invalid(GVK.of(review).gk, "", causes)
+
+
+def _access(server: APIServer, user: User, spec: Obj) -> Obj:
+    resource, path = spec.get("resourceAttributes") or {}, spec.get("nonResourceAttributes")
     if path is not None:
         wanted = Attributes(path.get("verb", ""), path=path.get("path", ""))
     else:
         fields = ("verb", "group", "resource", "subresource", "namespace", "name")
-        wanted = Attributes(*((resource or {}).get(field, "") for field in fields))
+        selector = (resource.get("fieldSelector") or {}).get("rawSelector") or ""
+        wanted = Attributes(*(resource.get(field, "") for field in fields))._replace(selector=selector)
     allowed, reason = server.authorizer.decide(user, wanted)
     status: Obj = {"allowed": allowed}
     if reason:
@@ -71,21 +87,28 @@ def _access(server: APIServer, user: User, spec: Obj) -> Obj:
 
 
 async def _self_access(server: APIServer, context: Context, review: Obj) -> Obj:
+    _check(review, subject=False)
     return _access(server, context.user, review.get("spec") or {})
 
 
 async def _subject_access(server: APIServer, context: Context, review: Obj) -> Obj:
+    _check(review, subject=True)
     spec = review.get("spec") or {}
-    if not spec.get("user") and not spec.get("groups"):
-        raise errors.bad_request("at least one of user or group must be specified")
-    user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))
+    groups, extra = tuple(spec.get("groups") or ()), spec.get("extra") or {}
+    user = User(spec.get("user", ""), groups, spec.get("uid", ""), extra)
     return _access(server, user, spec)
 
 
 async def _local_access(server: APIServer, context: Context, review: Obj) -> Obj:
-    wanted = (review.get("spec") or {}).get("resourceAttributes") or {}
-    if wanted.get("namespace") != context.info.namespace:
-        raise errors.bad_request("spec.resourceAttributes.namespace must match the namespace of the request")
+    _check(review, subject=True)
+    spec, namespace = review.get("spec") or {}, context.info.namespace
+    if spec.get("nonResourceAttributes") is not None:
+        detail = "disallowed on this kind of request"
+        cause = errors.forbidden_field("spec.nonResourceAttributes", detail)
+        raise errors.invalid(GVK.of(review).gk, "", [cause])
+    if (spec.get("resourceAttributes") or {}).get("namespace", "") != namespace:
+        message = f"spec.resourceAttributes.namespace must match namespace: {namespace}"
+        raise errors.bad_request(message)
     return await _subject_access(server, context, review)
 
 

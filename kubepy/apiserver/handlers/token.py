@@ -12,7 +12,7 @@ from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
-from kubepy.machinery.gvk import GK, GVK
+from kubepy.machinery.gvk import GK, GR, GVK, parse_api_version
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 
@@ -82,14 +82,15 @@ async def _bound(
     kind, name = reference.get("kind", ""), reference.get("name", "")
     gvr = _BOUND.get(kind)
     if gvr is None or reference.get("apiVersion", "v1") != "v1":
-        raise errors.bad_request(f"cannot bind token for serviceaccount {account!r} to object type {kind}")
+        group, version = parse_api_version(reference.get("apiVersion") or "v1")
+        raise errors.bad_request(f"cannot bind token to object of type {group}/{version}, Kind={kind}")
     store = server.served.get(gvr).store
     obj = (await store.get(namespace if store.resource.namespaced else "", name)).obj
     uid = reference.get("uid")
     if uid and uid != obj["metadata"]["uid"]:
         detail = f"the UID in the bound object reference ({uid}) does not match the UID in record. "
         detail += "The object might have been deleted and then recreated"
-        raise errors.conflict(store.resource.gr, name, detail)
+        raise errors.conflict(GR("", kind), name, detail)
     node = None
     if kind == "Pod":
         if (obj.get("spec") or {}).get("serviceAccountName", "default") != account:
