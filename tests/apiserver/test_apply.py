@@ -229,6 +229,20 @@ async def test_a_client_may_rewrite_managed_fields(admin: Client) -> None:
     assert answer.json["metadata"]["managedFields"] == renamed
 
 
+async def test_names_of_managers_are_checked(admin: Client) -> None:
+    made = await admin.post(f"{CONFIG_MAPS}?fieldManager=old", config_map("a"))
+    (entry,) = made.json["metadata"]["managedFields"]
+    renamed = {**made.json["metadata"], "managedFields": [{**entry, "manager": "x" * 129}]}
+    answer = await admin.put(f"{CONFIG_MAPS}/a", {**made.json, "metadata": renamed})
+    assert answer.status == 422
+    assert "metadata.managedFields[0].manager: Too long: may not be more than 128 bytes" in answer.message
+    odd = await admin.patch(f"{CONFIG_MAPS}/a?fieldManager=a%07b", {"data": {"z": "1"}})
+    assert odd.message == (
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Invalid value: "a\\u0007b": '
+        "invalid character U+0007 (at position 1)"
+    )
+
+
 async def test_at_most_ten_updaters_are_told_apart(admin: Client) -> None:
     await apply(admin, f"{CONFIG_MAPS}/settings", settings(a="1"))
     for number in range(12):

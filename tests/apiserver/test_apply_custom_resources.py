@@ -65,7 +65,10 @@ def definition(spec: dict[str, Any]) -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": schema},
-                    "subresources": {"status": {}},
+                    "subresources": {
+                        "status": {},
+                        "scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"},
+                    },
                 }
             ],
         },
@@ -176,3 +179,23 @@ async def test_ownership_follows_a_changed_schema(admin: Client) -> None:
             await anyio.sleep(0.02)
     both = await apply(admin, f"{WIDGETS}/w", widget(whole={"b": "2"}), fieldManager="you")
     assert both.json["spec"]["whole"] == {"a": "1", "b": "2"}
+
+
+async def test_scale_owns_the_path_that_the_definition_names(admin: Client) -> None:
+    await apply(admin, f"{WIDGETS}/w", widget(size=1, tags=["x"]))
+    scale = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {"name": "w"},
+        "spec": {"replicas": 3},
+    }
+    refused = await apply(admin, f"{WIDGETS}/w/scale", scale, fieldManager="scaler")
+    assert refused.message == 'Apply failed with 1 conflict: conflict with "me": .spec.replicas'
+    forced = await apply(admin, f"{WIDGETS}/w/scale", scale, fieldManager="scaler", force="true")
+    assert forced.json["spec"] == {"replicas": 3}
+    live = await admin.get(f"{WIDGETS}/w")
+    assert live.json["spec"]["size"] == 3
+    assert entries(live) == {
+        ("me", "Apply", ""): {"f:spec": {"f:tags": {'v:"x"': {}}}},
+        ("scaler", "Apply", "scale"): {"f:spec": {"f:size": {}}},
+    }

@@ -140,3 +140,13 @@ async def test_edit_takes_the_fields_it_changes(kubectl: Kubectl, monkeypatch: p
     owners = await managers(kubectl, "cm", "settings")
     assert owners["kubectl-edit", "Update", ""] == {"f:data": {"f:one": {}}}
     assert owners["kubectl", "Apply", ""] == {"f:data": {"f:two": {}}}
+
+
+async def test_set_last_applied(kubectl: Kubectl) -> None:
+    await kubectl("apply", "-f", "-", stdin=SETTINGS)
+    changed = SETTINGS.replace("one: '1'", "one: '9'")
+    done = await kubectl("apply", "set-last-applied", "-f", "-", stdin=changed)
+    assert done == "configmap/settings configured\n"
+    last = json.loads(await kubectl("apply", "view-last-applied", "cm/settings", "-o", "json"))
+    assert last["data"] == {"one": "9", "two": "2"}
+    assert await kubectl("get", "cm", "settings", "-o", "jsonpath={.data.one}") == "1"

@@ -9,7 +9,7 @@ from typing import Any
 from kubepy.api.kind import Kind
 from kubepy.apiserver.fieldmanagement import last_applied, ownership_types, reset_fields
 from kubepy.apiserver.fieldmanagement.conflicts import conflict
-from kubepy.apiserver.fieldmanagement.options import check_manager
+from kubepy.apiserver.fieldmanagement.options import check_manager, manager_causes
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors, timestamps
 from kubepy.machinery.apply import applying, checking, managers, updating
@@ -24,6 +24,7 @@ from kubepy.util.clock import Clock
 
 APPLY_PATCH = "application/apply-patch+yaml"
 BEFORE_FIRST_APPLY = "before-first-apply"
+_MAX_SUBRESOURCE = 256
 _NOBODY = Identity.updater("", "")
 # What nobody owns: the server sets it, or it is the object's identity.
 _STRIPPED = frozenset(
@@ -83,7 +84,7 @@ class FieldManager:
         check_manager(context)
         metadata = obj["metadata"]
         sent = metadata.pop("managedFields", None)
-        owners = (self._sent(sent) or {}) if sent else {}
+        owners = (self._sent(sent, metadata.get("name") or "") or {}) if sent else {}
         self._write(obj, owners, updating.compare(self.type, self._empty, _ownable(obj)), context, "")
 
     def updated(self, obj: Obj, old: Obj, context: Context) -> None:
@@ -100,7 +101,7 @@ class FieldManager:
             if _is_reset(sent):
                 return
             # Anything else that is no list of entries is not what the client meant to send.
-            owners = self._sent(sent)
+            owners = self._sent(sent, metadata["name"])
         if keep is None:
             change = updating.NOTHING
         else:
@@ -138,12 +139,21 @@ class FieldManager:
         if unchanged == old:
             obj["metadata"]["managedFields"] = before
 
-    def _sent(self, entries: Any) -> Managers | None:
-        """What a client sent as managedFields; None when it is not well-formed or empty."""
+    def _sent(self, entries: Any, name: str) -> Managers | None:
+        """What a client sent as managedFields; None when it is not well-formed or empty. Raises 422."""
         try:
-            return managers.decode_foreign(entries) or None
+            owners = managers.decode_foreign(entries)
         except (ValueError, TypeError, AttributeError):
             return None
+        causes = []
+        for index, (identity, _) in enumerate(owners.items()):
+            path = f"metadata.managedFields[{index}]"
+            causes += manager_causes(identity.manager, f"{path}.manager")
+            if len(identity.subresource) > _MAX_SUBRESOURCE:
+                causes.append(errors.too_long(f"{path}.subresource", _MAX_SUBRESOURCE))
+        if causes:
+            raise errors.invalid(self._kind.resource.gk, name, causes)
+        return owners or None
 
     def _live(self, entries: Any) -> Managers:
         try:

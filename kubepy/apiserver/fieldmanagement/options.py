@@ -27,7 +27,7 @@ class ApplyOptions:
 def apply_options(context: Context) -> ApplyOptions:
     """The options of an apply. Raises 422."""
     manager = context.query.get("fieldManager")
-    causes = _manager_causes(manager)
+    causes = manager_causes(manager)
     if not manager:
         causes = [errors.required("fieldManager", "is required for apply patch")]
     if causes:
@@ -40,16 +40,17 @@ def check_manager(context: Context) -> None:
     """A field manager's name is short and printable. Raises 422."""
     manager = context.query.get("fieldManager")
     if manager:
-        causes = _manager_causes(manager)
+        causes = manager_causes(manager)
         if causes:
             kind = _KINDS.get(context.info.verb, "CreateOptions")
             raise errors.invalid(GK("meta.k8s.io", kind), "", causes)
 
 
-def _manager_causes(manager: str) -> list[Cause]:
+def manager_causes(manager: str, path: str = "fieldManager") -> list[Cause]:
+    """What is wrong with the name of a field manager."""
     causes = []
     if len(manager.encode()) > _MAX_LENGTH:
-        causes.append(errors.too_long("fieldManager", _MAX_LENGTH))
+        causes.append(errors.too_long(path, _MAX_LENGTH))
     if not manager.isprintable():
         position = 0
         for character in manager:
@@ -58,6 +59,6 @@ def _manager_causes(manager: str) -> list[Cause]:
                 if unicodedata.category(character)[0] in "LMNPSZ":
                     shown += f" '{character}'"
                 detail = f"invalid character {shown} (at position {position})"
-                causes.append(errors.invalid_value("fieldManager", manager, detail))
+                causes.append(errors.invalid_value(path, manager, detail))
             position += len(character.encode())
     return causes
