@@ -11,6 +11,7 @@ import anyio
 
 from kubepy.client import Client, ClientConfig, EventRecorder, LeaderElector
 from kubepy.controllers import cluster_role_aggregation, pod_gc
+from kubepy.controllers.admission_policy import controller as admission_policy
 from kubepy.controllers.certificates import approver as certificate_approver
 from kubepy.controllers.certificates import cleaner as certificate_cleaner
 from kubepy.controllers.certificates import signer as certificate_signer
@@ -36,6 +37,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "serviceaccount-controller": service_account.new,
     "root-ca-certificate-publisher-controller": root_ca.new,
     "clusterrole-aggregation-controller": cluster_role_aggregation.new,
+    "validatingadmissionpolicy-status-controller": admission_policy.new,
     "certificatesigningrequest-approving-controller": certificate_approver.new,
     "certificatesigningrequest-signing-controller": certificate_signer.new,
     "certificatesigningrequest-cleaner-controller": certificate_cleaner.new,
