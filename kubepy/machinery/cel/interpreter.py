@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from kubepy.machinery.cel import access, loops, operators
+from kubepy.machinery.cel import access, loops, operators, unordered
 from kubepy.machinery.cel.access import Frame, Missing, Run
 from kubepy.machinery.cel.errors import EvaluationError
 from kubepy.machinery.cel.functions import FUNCTIONS, charged
@@ -113,6 +113,9 @@ class _Builder:
         self._cost += 1
         parts = [node.target, *node.arguments] if node.target is not None else node.arguments
         arguments = [self.build(part) for part in parts if part is not None]
+        identity = node.arguments[0].type.identity if len(arguments) == 2 else None
+        if identity is not None and name in unordered.OPERATORS:
+            return unordered.OPERATORS[name](arguments[0], arguments[1], identity)
         special = operators.SPECIAL.get(name)
         if special is not None:
             return special(*arguments)

@@ -19,6 +19,8 @@ from kubepy.machinery.cel.syntax import (
 
 _RELATIONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "in"})
 _LEVELS = (frozenset({"||"}), frozenset({"&&"}), _RELATIONS, frozenset("+-"), frozenset("*/%"))
+_CHAINS = 2
+"""The levels that are || and &&."""
 _MAX_DEPTH = 50
 _PRIMARIES = (
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null',"
@@ -90,12 +92,30 @@ class _Parser:
         if level == len(_LEVELS):
             return self._unary()
         left = self._binary(level + 1)
+        if level < _CHAINS:
+            return self._chain(left, level)
         while self.token.kind in _LEVELS[level]:
             operator = self.advance()
             right = self._binary(level + 1)
             name = "@in" if operator.kind == "in" else f"_{operator.kind}_"
             left = Call(operator.offset, name, None, [left, right])
         return left
+
+    def _chain(self, first: Node, level: int) -> Node:
+        """a || b || c, as a balanced tree: generated expressions have hundreds of terms."""
+        operands, offsets = [first], []
+        while self.token.kind in _LEVELS[level]:
+            offsets.append(self.advance().offset)
+            operands.append(self._binary(level + 1))
+        name = "_||_" if level == 0 else "_&&_"
+
+        def balanced(start: int, end: int) -> Node:
+            if start == end:
+                return operands[start]
+            middle = (start + end) // 2
+            return Call(offsets[middle], name, None, [balanced(start, middle), balanced(middle + 1, end)])
+
+        return balanced(0, len(offsets))
 
     def _unary(self) -> Node:
         if self.token.kind not in ("!", "-"):

@@ -8,6 +8,7 @@ from typing import Any
 from kubepy.machinery.cel import libraries, types
 from kubepy.machinery.cel.budget import Budget
 from kubepy.machinery.cel.checker import check
+from kubepy.machinery.cel.errors import EvaluationError, Issue, report
 from kubepy.machinery.cel.estimate import estimate
 from kubepy.machinery.cel.interpreter import Missing, build
 from kubepy.machinery.cel.parser import parse
@@ -15,6 +16,8 @@ from kubepy.machinery.cel.syntax import Node
 from kubepy.machinery.cel.types import Type
 
 libraries.load()
+MAX_LENGTH = 100_000
+"""Characters that an expression may have."""
 
 
 class Program:
@@ -46,7 +49,10 @@ class Program:
         for slot, name in self._variables:
             if name in bindings:
                 frame[slot] = bindings[name]
-        return self.run(frame)
+        try:
+            return self.run(frame)
+        except RecursionError:
+            raise EvaluationError("the values are nested too deeply") from None
 
     def estimated_cost(self) -> int:
         """The most that an evaluation may cost, by the limits that the variables' types declare."""
@@ -62,5 +68,11 @@ def compile(expression: str, variables: Collection[str] | Mapping[str, Type]) ->
         typed = dict(variables)
     else:
         typed = dict.fromkeys(variables, types.DYN)
-    node, references = check(expression, parse(expression), typed)
-    return Program(expression, node, typed, references)
+    if len(expression) > MAX_LENGTH:
+        problem = f"expression code point size exceeds limit: size: {len(expression)}, limit {MAX_LENGTH}"
+        raise report("", [Issue(0, problem)])
+    try:
+        node, references = check(expression, parse(expression), typed)
+        return Program(expression, node, typed, references)
+    except RecursionError:
+        raise report(expression, [Issue(0, "expression recursion limit exceeded")]) from None

@@ -18,6 +18,8 @@ class Type:
     name: str
     parameters: tuple[Type, ...] = ()
     limit: int | None = field(default=None, compare=False)
+    identity: tuple[str, ...] | None = field(default=None, compare=False)
+    """Of lists whose order means nothing: the fields that identify an item, () when the whole item does."""
 
     def __str__(self) -> str:
         if not self.parameters:

@@ -33,7 +33,8 @@ def convert(schema: Schema, *, root: bool = False) -> Type:
             return _object(schema, root or bool(schema.get("x-kubernetes-embedded-resource")))
         case "array":
             item = schema.get("items")
-            return types.list_of(convert(item) if isinstance(item, dict) else types.DYN, max_items(schema))
+            inner = convert(item) if isinstance(item, dict) else types.DYN
+            return Type("list", (inner,), max_items(schema), _identity(schema))
         case "string":
             found = _STRINGS.get(schema.get("format") or "")
             return types.STRING.limited(_max_length(schema)) if found is None else found
@@ -44,6 +45,15 @@ def convert(schema: Schema, *, root: bool = False) -> Type:
         case "number":
             return types.DOUBLE
     return types.DYN
+
+
+def _identity(schema: Schema) -> tuple[str, ...] | None:
+    match schema.get("x-kubernetes-list-type"):
+        case "set":
+            return ()
+        case "map":
+            return tuple(schema.get("x-kubernetes-list-map-keys") or ())
+    return None
 
 
 def _object(schema: Schema, whole: bool) -> Type:

@@ -93,6 +93,8 @@ def _collection_limits(schema: Schema) -> list[Simple]:
         checks.append(_at_least(dict, schema["minProperties"], "properties"))
     if schema.get("maxProperties") is not None:
         checks.append(_at_most(dict, schema["maxProperties"]))
+    if schema.get("x-kubernetes-embedded-resource"):
+        checks.append(_is_object)
     if schema.get("required"):
         checks.append(_required(schema["required"]))
     if schema.get("x-kubernetes-list-type") == "set":
@@ -126,6 +128,17 @@ def _at_most(kind: type[list[Any]] | type[dict[str, Any]], most: int) -> Simple:
         return NONE
 
     return check
+
+
+def _is_object(value: Any) -> Problems:
+    """An embedded resource says what it is."""
+    if value.__class__ is not dict:
+        return NONE
+    return [
+        Problem(f".{name}", lambda path: field_errors.required(path, "must not be empty"))
+        for name in ("apiVersion", "kind")
+        if not value.get(name)
+    ] or NONE
 
 
 def _required(names: list[str]) -> Simple:

@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kubepy.machinery.structural import Compiled, check, rule_checks
 
@@ -159,6 +161,11 @@ IN_BODY = "spec: Invalid value: "
             "root",
             [IN_BODY + '"": "spec" must not validate the schema (not)'],
         ),
+        (
+            {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True},
+            {"kind": "Pod"},
+            ["spec.apiVersion: Required value: must not be empty"],
+        ),
         ({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}, "10%", []),
     ],
 )  # fmt: skip
@@ -292,3 +299,74 @@ def test_rules_are_compiled_and_priced() -> None:
         rules({"rule": "true", "messageExpression": "nope"}, **NUMBERS)
     )
     assert "does not refer to a valid field" in found(rules({"rule": "true", "fieldPath": ".q"}, **NUMBERS))
+
+
+def test_the_order_of_sets_and_maps_means_nothing_to_rules() -> None:
+    listed = {
+        "type": "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["k"],
+        "items": {"type": "object", "properties": {"k": {"type": "string"}, "v": {"type": "integer"}}},
+    }
+    schema = rules(
+        "self.set == oldSelf.set && self.map == oldSelf.map",
+        "(self.set + ['a', 'z']).size() == 3",
+        type="object",
+        properties={
+            "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+            "map": listed,
+        },
+    )
+    old = {"set": ["a", "b"], "map": [{"k": "x", "v": 1}, {"k": "y", "v": 2}]}
+    turned = {"set": ["b", "a"], "map": [{"k": "y", "v": 2}, {"k": "x", "v": 1}]}
+    assert causes(schema, turned, old) == []
+    assert len(causes(schema, {**turned, "map": [{"k": "y", "v": 9}, {"k": "x", "v": 1}]}, old)) == 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcdk"), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _shape(depth: int) -> st.SearchStrategy[dict[str, Any]]:
+    scalars = st.sampled_from(
+        [
+            {"type": "string", "default": "x", "maxLength": 2},
+            {"type": "integer", "minimum": 1},
+            {"type": "number", "multipleOf": 2},
+            {"type": "string", "format": "date-time", "nullable": True},
+            {"x-kubernetes-int-or-string": True},
+            {"x-kubernetes-preserve-unknown-fields": True},
+            {"type": "boolean", "x-kubernetes-validations": [{"rule": "self"}]},
+        ]
+    )
+    if depth == 0:
+        return scalars
+    inner = _shape(depth - 1)
+    objects = st.dictionaries(st.sampled_from("abcd"), inner, max_size=3).map(
+        lambda properties: {"type": "object", "properties": properties}
+    )
+    maps = inner.map(lambda value: {"type": "object", "additionalProperties": value})
+    lists = inner.map(lambda item: {"type": "array", "items": item, "maxItems": 2})
+    return scalars | objects | maps | lists
+
+
+@settings(max_examples=300, deadline=None)
+@given(_shape(3), _JSON, _JSON)
+def test_any_value_meets_any_schema(schema: dict[str, Any], value: Any, old: Any) -> None:
+    assert rule_checks.check({"type": "object", "properties": {"a": schema}}, "p") == []
+    made = compiled(a=schema)
+    one, two = obj(a=value), obj(a=old)
+    for each in (one, two):
+        made.prune(each)
+        made.default(each)
+        again = copy.deepcopy(each)
+        assert made.prune(again) == []
+        made.default(again)
+        assert again == each
+    made.validate(one)
+    made.validate(one, two)
+    if not made.validate(one):
+        assert made.validate(one, one) == []
