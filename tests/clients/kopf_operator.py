@@ -18,15 +18,18 @@ def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 
 
 @kopf.on.create(GROUP, VERSION, PLURAL)
-def create(name: str, namespace: str, spec: Any, patch: kopf.Patch, **_: Any) -> dict[str, str]:
-    body = {
+def create(
+    name: str, namespace: str, spec: Any, body: kopf.Body, patch: kopf.Patch, **_: Any
+) -> dict[str, str]:
+    settings = {
         "metadata": {"name": f"{name}-settings"},
         "data": {"size": spec["size"], "colour": spec["colour"]},
     }
-    kopf.adopt(body)
-    kubernetes.client.CoreV1Api().create_namespaced_config_map(namespace, body)
+    kopf.adopt(settings)
+    kubernetes.client.CoreV1Api().create_namespaced_config_map(namespace, settings)
     patch.status["ready"] = True
-    return {"made": body["metadata"]["name"]}
+    kopf.info(body, reason="Made", message="made the settings")
+    return {"made": settings["metadata"]["name"]}
 
 
 @kopf.on.update(GROUP, VERSION, PLURAL, field="spec.size")

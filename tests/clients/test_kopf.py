@@ -93,7 +93,7 @@ def test_an_operators_life(control_plane: ControlPlane, namespace: str, operator
 
     kubectl("patch", "widget/w", "-n", namespace, "--type=merge", "-p", '{"spec":{"size":"large"}}')
     until(lambda: field("configmap/w-settings", ".data.size") == "large", operator)
-    until(lambda: "Handler 'resize" in kubectl("get", "events", "-n", namespace).stdout, operator)
+    until(lambda: "made the settings" in kubectl("get", "events", "-n", namespace).stdout, operator)
     peers = kubectl("get", "clusterkopfpeering/widgets", "-o", "json").stdout
     assert json.loads(peers)["status"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -222,7 +223,12 @@ def test_certificate(kubectl: Session, tmp_path: Path) -> None:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
+    cluster = yaml.safe_load(kubectl.control_plane.kubeconfig.read_text())["clusters"][0]["cluster"]
+    (tmp_path / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
     who = kubectl(
+        "--kubeconfig=/dev/null",
+        f"--server={cluster['server']}",
+        f"--certificate-authority={tmp_path / 'ca.crt'}",
         f"--client-certificate={tmp_path / 'jane.crt'}",
         f"--client-key={tmp_path / 'jane.key'}",
         "auth",

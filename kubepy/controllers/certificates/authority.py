@@ -65,11 +65,13 @@ class Authority:
             .not_valid_before(now - BACKDATE)
             .not_valid_after(ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(wanted), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
             )
         )
+        key_usage = _key_usage(wanted)
+        if key_usage is not None:
+            builder = builder.add_extension(key_usage, critical=True)
         purposes = [_PURPOSES[usage] for usage in sorted(wanted) if usage in _PURPOSES]
         if purposes:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
@@ -81,9 +83,12 @@ class Authority:
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def _key_usage(wanted: set[str]) -> x509.KeyUsage:
+def _key_usage(wanted: set[str]) -> x509.KeyUsage | None:
+    """None when no usage of the key itself was asked for: an empty extension would forbid all of them."""
     named = {field: usage in wanted for usage, field in _KEY_USAGES}
     named["digital_signature"] = named["digital_signature"] or "signing" in wanted
+    if not any(named.values()):
+        return None
     agreement = named["key_agreement"]
     return x509.KeyUsage(
         **named,
