@@ -339,6 +339,69 @@ async def test_a_new_server_serves_what_is_stored(keys: Keys, tmp_path: Any) -> 
         assert (await cluster.admin.get(f"{CRON_TABS}/a")).json["spec"]["replicas"] == 1
 
 
+async def test_a_server_that_died_in_the_middle_goes_on(keys: Keys, tmp_path: Any) -> None:
+    storage = f"sqlite:///{tmp_path}/state.db"
+    path = f"{CRDS}/crontabs.stable.example.com"
+    async with running(keys, storage) as cluster:
+        assert (await cluster.admin.post(CRDS, definition())).status == 201
+    async with running(keys, storage) as cluster:
+        await eventually(cluster.admin, CRON_TABS, lambda a: a.status == 200)
+        held = cron_tab("held")
+        held["metadata"]["finalizers"] = ["example.com/wait"]
+        assert (await cluster.admin.post(CRON_TABS, held)).status == 201
+        assert (await cluster.admin.delete(path)).status == 200
+    async with running(keys, storage) as cluster:
+        admin = cluster.admin
+        assert (await admin.post(CRON_TABS, cron_tab())).status == 405
+        await eventually(admin, f"{CRON_TABS}/held", lambda a: "deletionTimestamp" in a.json["metadata"])
+        assert (await admin.patch(f"{CRON_TABS}/held", {"metadata": {"finalizers": None}})).status == 200
+        await eventually(admin, path, lambda a: a.status == 404)
+
+
+async def test_a_bad_definition_is_refused_with_all_its_causes(admin: Client) -> None:
+    bad = version(
+        schema={
+            "openAPIV3Schema": {
+                "type": "object",
+                "properties": {"spec": {"type": "object", "properties": {"a": {}}}},
+            }
+        },
+        additionalPrinterColumns=[{"name": "x", "type": "text", "jsonPath": "spec"}],
+        subresources={"scale": {"specReplicasPath": ".status.x", "statusReplicasPath": ".status.y"}},
+        selectableFields=[{"jsonPath": ".spec.nope"}],
+    )
+    answer = await admin.post(CRDS, definition(bad, preserveUnknownFields=True))
+    assert answer.status == 422
+    at = "spec.versions[0]"
+    assert {(c["field"], c["message"]) for c in answer.json["details"]["causes"]} == {
+        (
+            "spec.preserveUnknownFields",
+            "Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
+            "spec.versions[*].schema instead",
+        ),
+        (
+            f"{at}.schema.openAPIV3Schema.properties[spec].properties[a].type",
+            "Required value: must not be empty for specified object fields",
+        ),
+        (
+            f"{at}.additionalPrinterColumns[0].type",
+            'Invalid value: "text": must be one of boolean,date,integer,number,string',
+        ),
+        (
+            f"{at}.additionalPrinterColumns[0].jsonPath",
+            'Invalid value: "spec": must be a simple json path starting with .',
+        ),
+        (
+            f"{at}.subresources.scale.specReplicasPath",
+            'Invalid value: ".status.x": should be a json path under .spec',
+        ),
+        (
+            f"{at}.selectableFields[0].jsonPath",
+            'Invalid value: ".spec.nope": is an invalid path: does not refer to a valid field',
+        ),
+    }
+
+
 async def test_apply_merges_lists_by_their_keys(cluster: Cluster, client: Client) -> None:
     async def apply(manager: str, obj: dict[str, Any]) -> Answer:
         path = f"{CRON_TABS}/a?fieldManager={manager}"
