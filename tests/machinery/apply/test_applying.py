@@ -167,7 +167,7 @@ def test_removal_of_a_field_takes_it_from_all() -> None:
 
 
 @given(objects, objects, objects)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_applying_again_changes_nothing(live: Any, first: Any, config: Any) -> None:
     world = World(live)
     world.apply(ME, first, force=True)
@@ -178,7 +178,7 @@ def test_applying_again_changes_nothing(live: Any, first: Any, config: Any) -> N
 
 
 @given(objects, objects, objects)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_what_is_applied_is_there_and_owned(live: Any, others: Any, config: Any) -> None:
     world = World(live)
     world.apply(YOU, others, force=True)
@@ -190,7 +190,7 @@ def test_what_is_applied_is_there_and_owned(live: Any, others: Any, config: Any)
 
 
 @given(objects, objects, objects)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_an_applier_never_removes_what_another_applied(first: Any, others: Any, last: Any) -> None:
     world = World()
     world.apply(ME, first, force=True)
@@ -206,7 +206,7 @@ def test_an_applier_never_removes_what_another_applied(first: Any, others: Any, 
 
 
 @given(objects, objects)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_applying_nothing_undoes_an_apply_to_an_empty_object(mine: Any, theirs: Any) -> None:
     world = World()
     world.apply(YOU, theirs)

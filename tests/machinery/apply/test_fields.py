@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubepy.machinery.apply import elements
@@ -33,6 +33,7 @@ def members(fields: Fields) -> set[Path]:
 
 
 @given(path_sets)
+@settings(deadline=None)
 def test_a_set_holds_what_it_was_made_of(paths: set[Path]) -> None:
     fields = made(paths)
     assert members(fields) == paths
@@ -41,6 +42,7 @@ def test_a_set_holds_what_it_was_made_of(paths: set[Path]) -> None:
 
 
 @given(path_sets, path_sets)
+@settings(deadline=None)
 def test_union_difference_intersection(one: set[Path], other: set[Path]) -> None:
     before = made(one), made(other)
     assert members(sets.union(made(one), made(other))) == one | other
@@ -50,6 +52,7 @@ def test_union_difference_intersection(one: set[Path], other: set[Path]) -> None
 
 
 @given(path_sets, path_sets)
+@settings(deadline=None)
 def test_results_are_in_normal_form(one: set[Path], other: set[Path]) -> None:
     """Equal sets are equal dicts, whatever way they came about."""
     assert sets.union(made(one), made(other)) == made(one | other)
@@ -58,6 +61,7 @@ def test_results_are_in_normal_form(one: set[Path], other: set[Path]) -> None:
 
 
 @given(path_sets, path_sets)
+@settings(deadline=None)
 def test_recursive_difference_takes_what_is_below_too(one: set[Path], other: set[Path]) -> None:
     kept = {path for path in one if not any(path[:length] in other for length in range(1, len(path) + 1))}
     assert sets.recursive_difference(made(one), made(other)) == made(kept)

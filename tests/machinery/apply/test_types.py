@@ -115,12 +115,14 @@ def test_comparison(old: Any, new: Any, added: Any, modified: Any, removed: Any)
 
 
 @given(objects, objects)
+@settings(deadline=None)
 def test_comparison_is_the_same_both_ways(one: Any, other: Any) -> None:
     there, back = updating.compare(TYPE, one, other), updating.compare(TYPE, other, one)
     assert (there.added, there.modified, there.removed) == (back.removed, back.modified, back.added)
 
 
 @given(objects)
+@settings(deadline=None)
 def test_everything_a_configuration_owns_is_added_by_it(value: Any) -> None:
     found = updating.compare(TYPE, {}, value)
     assert not sets.difference(TYPE.fields(value) or {}, found.added)
@@ -152,7 +154,7 @@ def test_order_of_merged_lists(live: str, applied: str, merged: str) -> None:
 
 
 @given(objects, objects)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_merge_has_all_of_the_configuration_and_keeps_the_rest(live: Any, config: Any) -> None:
     before = deep_copy(live), deep_copy(config)
     merged = TYPE.merge(live, config)
@@ -165,11 +167,13 @@ def test_merge_has_all_of_the_configuration_and_keeps_the_rest(live: Any, config
 
 
 @given(objects)
+@settings(deadline=None)
 def test_merging_an_object_into_itself_changes_nothing(value: Any) -> None:
     assert TYPE.merge(value, value) == value
 
 
 @given(objects)
+@settings(deadline=None)
 def test_removing_all_that_is_named_leaves_nothing(value: Any) -> None:
     named = TYPE.name_members(TYPE.fields(value) or {})
     assert all(item == [] for item in TYPE.remove(value, named).values())
@@ -223,5 +227,6 @@ def test_several_problems_in_one_message() -> None:
 
 
 @given(objects)
+@settings(deadline=None)
 def test_objects_of_the_schema_pass(value: Any) -> None:
     assert checking.check(TYPE, value) == []
