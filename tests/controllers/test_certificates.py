@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -238,6 +239,21 @@ async def test_what_a_request_must_be(cluster: Cluster) -> None:
     assert masters.message.endswith(
         "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed"
     )
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+async def test_stock_kubectl_approves(cluster: Cluster, keys: Keys, tmp_path: Path) -> None:
+    async with controllers(cluster, keys, tmp_path):
+        await cluster.admin.post(CSRS, csr("jane", request("jane")))
+
+        async def kubectl(*arguments: str) -> str:
+            command = ["kubectl", "--kubeconfig", str(cluster.kubeconfig(tmp_path)), *arguments]
+            done = await anyio.run_process(command)
+            return done.stdout.decode()
+
+        assert "approved" in await kubectl("certificate", "approve", "jane")
+        await until(cluster.admin, "jane", "certificate")
+        assert "Approved,Issued" in await kubectl("get", "csr", "jane")
 
 
 def test_kubelets_requests() -> None:

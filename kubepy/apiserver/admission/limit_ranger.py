@@ -12,19 +12,23 @@ from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.quantity import Quantity
 
+_ANNOTATION = "kubernetes.io/limit-ranger"
+
 
 class LimitRanger(Plugin):
     """Changes and checks new pods, checks new claims."""
 
     resources = frozenset({PODS, PERSISTENT_VOLUME_CLAIMS})
-    operations = frozenset({"CREATE"})
+    operations = frozenset({"CREATE", "UPDATE"})
 
     def __init__(self, limit_ranges: ResourceCache) -> None:
         self._limit_ranges = limit_ranges
 
     def handles(self, attributes: Attributes) -> bool:
         """Pods and claims in namespaces that have a LimitRange."""
-        return attributes.gvr in (PODS, PERSISTENT_VOLUME_CLAIMS) and not attributes.subresource
+        if attributes.subresource or (attributes.gvr == PODS and attributes.operation == "UPDATE"):
+            return False  # what a pod's containers want stays as it is
+        return not attributes.object["metadata"].get("deletionTimestamp")
 
     def _limits(self, attributes: Attributes) -> Iterator[Obj]:
         for entry in self._limit_ranges.select(ObjectSelector(attributes.namespace)):
@@ -34,11 +38,16 @@ class LimitRanger(Plugin):
         """Fill in what containers do not say."""
         if attributes.gvr != PODS:
             return
-        for limit in self._limits(attributes):
-            if limit.get("type") != "Container":
-                continue
-            for container in _containers(attributes.object):
-                _default(container, limit)
+        done: list[str] = []
+        limits = [limit for limit in self._limits(attributes) if limit.get("type") == "Container"]
+        spec = attributes.object.get("spec") or {}
+        for field, word in (("containers", "container"), ("initContainers", "init container")):
+            for container in spec.get(field) or ():
+                for limit in limits:
+                    done += _default(container, limit, word)
+        if done:
+            annotations = attributes.object["metadata"].setdefault("annotations", {})
+            annotations[_ANNOTATION] = f"LimitRanger plugin set: {'; '.join(done)}"
 
     async def validate(self, attributes: Attributes) -> None:
         """Refuse what is outside the limits: all reasons at once."""
@@ -67,13 +76,18 @@ def _containers(pod: Obj) -> Iterable[Obj]:
     return (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
 
 
-def _default(container: Obj, limit: Obj) -> None:
+def _default(container: Obj, limit: Obj, word: str) -> Iterator[str]:
+    """Fill in defaults; gives what was filled in, as the annotation says it."""
     resources = container.setdefault("resources", {})
-    for field, source in (("limits", "default"), ("requests", "defaultRequest")):
-        for name, value in (limit.get(source) or {}).items():
-            if field == "requests" and name in (resources.get("requests") or {}):
-                continue
-            resources.setdefault(field, {}).setdefault(name, value)
+    for field, source in (("requests", "defaultRequest"), ("limits", "default")):
+        added = {
+            name: value
+            for name, value in (limit.get(source) or {}).items()
+            if name not in (resources.get(field) or {})
+        }
+        if added:
+            resources[field] = {**(resources.get(field) or {}), **added}
+            yield f"{', '.join(sorted(added))} {field[:-1]} for {word} {container['name']}"
 
 
 def _sum(pod: Obj, field: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ class ResourceQuota(Plugin):
         clock: Clock,
     ) -> None:
         self._clock = clock
-        self._pending: dict[str, tuple[float, str, GVR, Usage]] = {}  # charged and not seen yet, by uid
+        self._pending: dict[str, tuple[float, str, GVR, Usage, Obj]] = {}  # charged and not seen yet, by uid
         self._followed: set[GVR] = set()
         self._quotas = quotas
         self._caches = caches
@@ -105,7 +105,7 @@ class ResourceQuota(Plugin):
         """Raise 403 when a quota would be exceeded; otherwise write down what is used."""
         added = usage_of(attributes.resource, attributes.object)
         for entry in list(self._quotas.select(ObjectSelector(attributes.namespace))):
-            if not _in_scope(entry.obj, attributes):
+            if not _in_scope(entry.obj, attributes.gvr, attributes.object):
                 continue
             hard = (entry.obj.get("spec") or {}).get("hard") or {}
             concerned = {name: added.get(name, _ZERO) for name in hard if name in added}
@@ -121,7 +121,13 @@ class ResourceQuota(Plugin):
             else:
                 self._follow(attributes.resource)
                 uid = attributes.object["metadata"]["uid"]
-                charge = self._clock.monotonic(), attributes.namespace, attributes.gvr, added
+                charge = (
+                    self._clock.monotonic(),
+                    attributes.namespace,
+                    attributes.gvr,
+                    added,
+                    attributes.object,
+                )
                 self._pending[uid] = charge
                 try:
                     await self._update(attributes.namespace, entry.name, change)
@@ -175,14 +181,15 @@ class ResourceQuota(Plugin):
     def _count(self, attributes: Attributes, quota: Obj, name: str) -> Quantity:
         total = _ZERO
         for entry in self._caches(attributes.resource).select(ObjectSelector(attributes.namespace)):
-            total = total + usage_of(attributes.resource, entry.obj).get(name, _ZERO)
+            if _in_scope(quota, attributes.gvr, entry.obj):
+                total = total + usage_of(attributes.resource, entry.obj).get(name, _ZERO)
         own = attributes.object["metadata"]["uid"]
-        for uid, (at, namespace, gvr, usage) in list(self._pending.items()):
+        for uid, (at, namespace, gvr, usage, obj) in list(self._pending.items()):
             if uid == own:
                 continue
             if at + _IN_FLIGHT < self._clock.monotonic():
                 del self._pending[uid]  # refused after all, or its client went away
-            elif namespace == attributes.namespace and gvr == attributes.gvr:
+            elif (namespace, gvr) == (attributes.namespace, attributes.gvr) and _in_scope(quota, gvr, obj):
                 total = total + usage.get(name, _ZERO)
         return total
 
@@ -201,19 +208,51 @@ class ResourceQuota(Plugin):
         raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
 
 
-def _in_scope(quota: Obj, attributes: Attributes) -> bool:
-    scopes = (quota.get("spec") or {}).get("scopes") or ()
-    if not scopes:
+def _in_scope(quota: Obj, gvr: GVR, obj: Obj) -> bool:
+    spec = quota.get("spec") or {}
+    wanted = [{"scopeName": scope, "operator": "Exists"} for scope in spec.get("scopes") or ()]
+    wanted += (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    if not wanted:
         return True
-    if attributes.gvr != PODS:
+    if gvr != PODS:
         return False
-    spec = attributes.object.get("spec") or {}
-    best_effort = not any((c.get("resources") or {}).get(f) for c in _all(spec) for f in _COMPUTE)
-    terminating = spec.get("activeDeadlineSeconds") is not None
+    pod = obj.get("spec") or {}
+    return all(_matches_scope(pod, requirement) for requirement in wanted)
+
+
+def _matches_scope(pod: Obj, requirement: Obj) -> bool:
+    scope, operator = requirement.get("scopeName"), requirement.get("operator")
+    if scope == "PriorityClass":
+        name, values = pod.get("priorityClassName") or "", requirement.get("values") or ()
+        match operator:
+            case "In":
+                return name in values
+            case "NotIn":
+                return name not in values
+            case "DoesNotExist":
+                return not name
+        return bool(name)
+    best_effort = not any((c.get("resources") or {}).get(f) for c in _all(pod) for f in _COMPUTE)
+    terminating = pod.get("activeDeadlineSeconds") is not None
     known = {
         "BestEffort": best_effort,
         "NotBestEffort": not best_effort,
         "Terminating": terminating,
         "NotTerminating": not terminating,
+        "CrossNamespacePodAffinity": _crosses_namespaces(pod),
     }
-    return all(known.get(scope, True) for scope in scopes)
+    return known.get(scope or "", True)
+
+
+def _crosses_namespaces(pod: Obj) -> bool:
+    affinity = pod.get("affinity") or {}
+    for kind in ("podAffinity", "podAntiAffinity"):
+        terms = affinity.get(kind) or {}
+        found = list(terms.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
+        found += [
+            weighted.get("podAffinityTerm") or {}
+            for weighted in terms.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        ]
+        if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in found):
+            return True
+    return False

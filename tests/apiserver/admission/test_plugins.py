@@ -130,3 +130,32 @@ async def test_exec_and_eviction_pass_webhooks(cluster: Cluster, tmp_path: Any) 
         assert refused.message.endswith("not you")
         assert hooks.called("/x")[1]["kind"] == {"group": "policy", "version": "v1", "kind": "Eviction"}
     assert (await admin.get(f"{PODS}/p")).status == 200
+
+
+async def test_limit_ranges_say_what_they_filled_in(admin: Client) -> None:
+    await make_default_account(admin)
+    limit = {"type": "Container", "default": {"cpu": "1", "memory": "1Gi"}, "defaultRequest": {"cpu": "100m"}}
+    made = await admin.post(f"{CORE}/limitranges", {"metadata": {"name": "l"}, "spec": {"limits": [limit]}})
+    assert made.status == 201, made.body
+    made = await admin.post(PODS, pod("p"))
+    assert made.json["metadata"]["annotations"]["kubernetes.io/limit-ranger"] == (
+        "LimitRanger plugin set: cpu, memory request for container c; cpu, memory limit for container c"
+    )
+
+
+async def test_quotas_for_priority_classes(admin: Client) -> None:
+    await make_default_account(admin)
+    await admin.post(
+        "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "high"}, "value": 1000}
+    )
+    selector = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]}
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "1"}, "scopeSelector": selector}}
+    made = await admin.post(f"{CORE}/resourcequotas", quota)
+    assert made.status == 201, made.body
+    for name in ("a", "b"):
+        assert (await admin.post(PODS, pod(name))).status == 201
+    assert (await admin.post(PODS, pod("c", priorityClassName="high"))).status == 201
+    refused = await admin.post(PODS, pod("d", priorityClassName="high"))
+    assert refused.message == (
+        'pods "d" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'
+    )
