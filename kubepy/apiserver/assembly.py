@@ -74,11 +74,8 @@ class Parts:
         """Once the watch cache is loaded: connect what listens to it, make the default objects."""
         for roles, bindings in ((r.CLUSTER_ROLES, r.CLUSTER_ROLE_BINDINGS), (r.ROLES, r.ROLE_BINDINGS)):
             self.rbac.follow(self.served.get(roles).store.cache, self.served.get(bindings).store.cache)
-        pods, claims, volumes = (
-            self.served.get(gvr).store.cache
-            for gvr in (r.PODS, r.PERSISTENT_VOLUME_CLAIMS, r.PERSISTENT_VOLUMES)
-        )
-        self.node.follow(pods, claims, volumes)
+        followed = (r.PODS, r.PERSISTENT_VOLUME_CLAIMS, r.PERSISTENT_VOLUMES, r.VOLUME_ATTACHMENTS)
+        self.node.follow(*(self.served.get(gvr).store.cache for gvr in followed))
         tasks.start_soon(self.webhooks.run)
         if server.auditor is not None:
             tasks.start_soon(server.auditor.run)

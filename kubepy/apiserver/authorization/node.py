@@ -18,6 +18,15 @@ _NODE_NAME = b'"nodeName":'
 _NODE_LEASES = "kube-node-lease"
 _READ = ("get", "list", "watch")
 _COUNTED = ("secrets", "configmaps", "persistentvolumeclaims", "serviceaccounts")
+_VOLUME_SECRETS = {
+    "csi": ("nodePublishSecretRef", "nodeStageSecretRef", "nodeExpandSecretRef"),
+    "cephfs": ("secretRef",),
+    "flexVolume": ("secretRef",),
+    "iscsi": ("secretRef",),
+    "rbd": ("secretRef",),
+    "scaleIO": ("secretRef",),
+    "storageos": ("secretRef",),
+}
 Reference = tuple[str, str, str]  # resource, namespace, name
 
 
@@ -64,6 +73,18 @@ def _add_volume(volume: Obj, pod: Obj, add: object) -> None:
         add("configmaps", (source.get("configMap") or {}).get("name"))
 
 
+def _secrets_of(volume: Obj) -> set[tuple[str, str]]:
+    """The secrets that mounting a PersistentVolume takes, by namespace and name."""
+    own = (volume.get("claimRef") or {}).get("namespace", "")
+    found: set[tuple[str, str]] = set()
+    for kind, fields in _VOLUME_SECRETS.items():
+        for field in fields:
+            reference = (volume.get(kind) or {}).get(field) or {}
+            if reference.get("name"):
+                found.add((reference.get("namespace") or own, reference["name"]))
+    return found
+
+
 class NodeAuthorizer:
     """No opinion about anybody who is no node."""
 
@@ -73,9 +94,17 @@ class NodeAuthorizer:
         self._pods: ResourceCache | None = None
         self._claims: ResourceCache | None = None
         self._volumes: ResourceCache | None = None
+        self._attachments: ResourceCache | None = None
 
-    def follow(self, pods: ResourceCache, claims: ResourceCache, volumes: ResourceCache) -> None:
+    def follow(
+        self,
+        pods: ResourceCache,
+        claims: ResourceCache,
+        volumes: ResourceCache,
+        attachments: ResourceCache,
+    ) -> None:
         """Take the pods there are, and every change."""
+        self._attachments = attachments
         self._pods, self._claims, self._volumes = pods, claims, volumes
         for entry in pods.entries.values():
             self._count(entry, +1)
@@ -119,6 +148,8 @@ class NodeAuthorizer:
                 return self._read_pods(node, wanted)
         if wanted.group == "coordination.k8s.io" and wanted.resource == "leases":
             return self._own(node, wanted, _NODE_LEASES)
+        if wanted.group == "storage.k8s.io" and wanted.resource == "volumeattachments":
+            return self._read_attachment(node, wanted)
         if wanted.group == "storage.k8s.io" and wanted.resource == "csinodes":
             return self._own(node, wanted, "")
         if any(rule.allows(wanted) for rule in self._rules):
@@ -140,6 +171,27 @@ class NodeAuthorizer:
         if not wanted.name:
             return None, "No Object name found"
         if self._related(node, (wanted.resource, wanted.namespace, wanted.name)):
+            return True, ""
+        if wanted.resource == "secrets" and self._mounts_with(node, wanted.namespace, wanted.name):
+            return True, ""
+        return self._unrelated(node)
+
+    def _mounts_with(self, node: str, namespace: str, name: str) -> bool:
+        """Tell whether a volume of one of the node's pods needs the secret to be mounted."""
+        for entry in self._volumes.entries.values() if self._volumes is not None else ():
+            spec = entry.obj.get("spec") or {}
+            claim = spec.get("claimRef") or {}
+            if (namespace, name) in _secrets_of(spec) and self._related(
+                node, ("persistentvolumeclaims", claim.get("namespace", ""), claim.get("name", ""))
+            ):
+                return True
+        return False
+
+    def _read_attachment(self, node: str, wanted: Attributes) -> tuple[bool | None, str]:
+        if wanted.verb != "get" or wanted.subresource:
+            return None, "can only get individual resources of this type"
+        entry = self._attachments.get(wanted.name) if self._attachments is not None else None
+        if entry is not None and (entry.obj.get("spec") or {}).get("nodeName") == node:
             return True, ""
         return self._unrelated(node)
 

@@ -73,13 +73,18 @@ def handler() -> Handler:
             entry = await store.get(info.namespace, info.name)
             return await responses.send_object(context, await _stored(served, entry))
         dry = dry_run(context.query.all("dryRun"), "UpdateOptions")
+
+        async def admit(wanted: Obj, old: Obj) -> Obj:
+            """Admission sees the Scale, not the workload."""
+            return await store.admit(context, "UPDATE", wanted, shown(served, old), dry_run=dry) or wanted
+
         if info.verb == "update":
             wanted = decode.parse(context, body)
             decode.check_type(wanted, _SCALE)
             decode.fit_as(context, wanted, _SCALE)
 
             async def change(old: Obj) -> Obj:
-                return scaled(served, old, wanted)
+                return scaled(served, old, await admit(deep_copy(wanted), old))
         elif is_apply(context):
             options = apply_options(context)
             config = configuration(context, body, _SCALE)
@@ -97,7 +102,7 @@ def handler() -> Handler:
                 decode.fit_as(context, merged, _SCALE)
                 if not (config.get("metadata") or {}).get("resourceVersion"):
                     merged["metadata"].pop("resourceVersion", None)
-                made = scaled(served, old, merged)
+                made = scaled(served, old, await admit(merged, old))
                 made["metadata"]["managedFields"] = entries
                 return made
         else:
@@ -107,10 +112,10 @@ def handler() -> Handler:
             async def change(old: Obj) -> Obj:
                 patched = patch.patched(apply, shown(served, old), served, context)
                 decode.fit_as(context, patched, _SCALE)
-                return scaled(served, old, patched)
+                return scaled(served, old, await admit(patched, old))
 
         written = await store.update(
-            context, info.namespace, info.name, change, subresource="scale", dry_run=dry
+            context, info.namespace, info.name, change, subresource="scale", dry_run=dry, admitted=True
         )
         return await responses.send_object(context, await _stored(served, Entry("", written.data, 0, 0)))
 

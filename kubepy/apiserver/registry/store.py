@@ -235,11 +235,13 @@ class Store:
         dry_run: bool = False,
         create_missing: Callable[[], Obj] | None = None,
         internal: bool = False,
+        admitted: bool = False,
     ) -> Written:
         """Read, change, compare-and-swap; tries again when another writer came first.
 
         When the changed object names a resourceVersion, losing is a 409. An `internal` change is the
-        server's own: strategy, validation and admission have no say.
+        server's own: strategy, validation and admission have no say. With `admitted`, `change` has asked
+        admission itself, about the subresource's own object.
         """
         await self._cacher.fresh()
         entry = self.cache.get(make_key(namespace, name))
@@ -253,7 +255,7 @@ class Store:
                     changed = await change(entry.obj)
                     return await self._replace(entry, changed, entry.obj, dry_run=dry_run, stored=True)
                 return await self._update_once(
-                    context, entry, change, subresource=subresource, dry_run=dry_run
+                    context, entry, change, subresource=subresource, dry_run=dry_run, admitted=admitted
                 )
             except ConflictError as conflict:
                 entry = self._entry(conflict.current)
@@ -266,7 +268,14 @@ class Store:
         return Entry(key, encoding.with_revision(kv.value, kv.revision), kv.revision, kv.create_revision)
 
     async def _update_once(
-        self, context: Context, entry: Entry, change: Change, *, subresource: str, dry_run: bool
+        self,
+        context: Context,
+        entry: Entry,
+        change: Change,
+        *,
+        subresource: str,
+        dry_run: bool,
+        admitted: bool,
     ) -> Written:
         old = entry.obj if self.codec is None else await self.codec.from_stored(entry)
         gr, name = self.resource.gr, old["metadata"]["name"]
@@ -279,8 +288,9 @@ class Store:
         attributes = self.attributes(context, "UPDATE", obj, old, dry_run=dry_run)
         if self.tracker is not None:
             self.tracker.updated(obj, old, context)
-        await self._admission.mutate(attributes)
-        obj = attributes.object
+        if not admitted:
+            await self._admission.mutate(attributes)
+            obj = attributes.object
         self.kind.prepare_for_update(obj, old, subresource)
         if self.tracker is not None:
             self.tracker.settled(obj, old)
@@ -291,7 +301,8 @@ class Store:
                 raise errors.invalid(self.resource.gk, name, causes)
             for warning in self.kind.warnings(obj):
                 context.warn(warning)
-            await self._admission.validate(attributes)
+            if not admitted:
+                await self._admission.validate(attributes)
             return await self._replace(entry, obj, old, dry_run=dry_run)
         except BaseException:
             await _undo(undo)

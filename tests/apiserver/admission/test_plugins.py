@@ -159,3 +159,24 @@ async def test_quotas_for_priority_classes(admin: Client) -> None:
     assert refused.message == (
         'pods "d" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'
     )
+
+
+async def test_scaling_shows_webhooks_a_scale(cluster: Cluster, tmp_path: Any) -> None:
+    admin = cluster.admin
+    deployments = "/apis/apps/v1/namespaces/default/deployments"
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    await admin.post(deployments, {"metadata": {"name": "d"}, "spec": spec})
+    async with hook_server(tmp_path) as hooks:
+        hooks.answers["/x"] = lambda request: {
+            "allowed": request["object"]["spec"].get("replicas", 0) < 5,
+            "status": {"message": f"from {request['oldObject']['spec']['replicas']}"},
+        }
+        rules = [{**rule("deployments/scale", operations=("UPDATE",)), "apiGroups": ["apps"]}]
+        made = webhook("x.b.c", hooks.client_config("/x"), rules=rules)
+        await admin.post(VALIDATING, configuration("x", made))
+        assert (await admin.patch(f"{deployments}/d/scale", {"spec": {"replicas": 3}})).status == 200
+        refused = await admin.patch(f"{deployments}/d/scale", {"spec": {"replicas": 7}})
+        assert refused.message == 'admission webhook "x.b.c" denied the request: from 3'
+        assert hooks.called("/x")[0]["kind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+        assert hooks.called("/x")[0]["resource"]["resource"] == "deployments"

@@ -107,3 +107,40 @@ async def test_a_node_reads_pods_of_its_own_only(cluster: Cluster) -> None:
     assert refused.status == 403
     assert refused.message.endswith(": can only list/watch pods with spec.nodeName field selector")
     assert (await node.get("/api/v1/pods")).status == 403
+
+
+async def test_a_node_reads_what_mounting_its_volumes_takes(cluster: Cluster) -> None:
+    admin = cluster.admin
+    await make_default_account(admin)
+    secrets = "/api/v1/namespaces/default/secrets"
+    for name in ("mount", "other"):
+        await admin.post(secrets, {"metadata": {"name": name}})
+    csi = {
+        "driver": "x",
+        "volumeHandle": "1",
+        "nodeStageSecretRef": {"name": "mount", "namespace": "default"},
+    }
+    volume = {
+        "metadata": {"name": "pv"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "csi": csi,
+            "claimRef": {"namespace": "default", "name": "data"},
+        },
+    }
+    assert (await admin.post("/api/v1/persistentvolumes", volume)).status == 201
+    mounted = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    await admin.post(PODS, pod("p", nodeName="n1", volumes=mounted))
+    mine, other = (cluster.client(f"system:node:{name}", "system:nodes") for name in ("n1", "n2"))
+    assert (await mine.get(f"{secrets}/mount")).status == 200
+    assert (await mine.get(f"{secrets}/other")).status == 403
+    assert (await other.get(f"{secrets}/mount")).status == 403
+    attachments = "/apis/storage.k8s.io/v1/volumeattachments"
+    made = {
+        "metadata": {"name": "a"},
+        "spec": {"attacher": "x", "nodeName": "n1", "source": {"persistentVolumeName": "pv"}},
+    }
+    assert (await admin.post(attachments, made)).status == 201
+    assert (await mine.get(f"{attachments}/a")).status == 200
+    assert (await other.get(f"{attachments}/a")).status == 403
