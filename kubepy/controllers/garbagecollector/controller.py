@@ -17,7 +17,7 @@ from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
-from kubepy.operator import Controller, Request
+from kubepy.operator import Controller, Request, Result
 from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger
 
@@ -98,20 +98,25 @@ class GarbageCollector:
         for uid in uids:
             self.controller.queue.add(Request("", uid))
 
-    async def reconcile(self, request: Request) -> None:
+    async def reconcile(self, request: Request) -> Result | None:
         await self._synced.wait()
         node = self._graph.get(request.name)
         if node is None:
-            return
+            return None
         if node.orphaning:
             await self._orphan(node)
-            return
+            return None
         if node.foreground:
             await self._delete_dependents_first(node)
-            return
+            return None
         if node.deleting or not node.owners:
-            return
+            return None
+        if any((owner["apiVersion"], owner["kind"]) not in self._kinds for owner in node.owners):
+            # Its owner's kind is not served, or not yet discovered: nothing can be said now.
+            log.debug("owner of an unknown kind", owners=node.owners)
+            return Result(requeue=True)
         await self._judge(node)
+        return None
 
     async def _judge(self, node: Node) -> None:
         """Delete an object none of whose owners is left; drop references to owners that are gone."""
@@ -140,14 +145,10 @@ class GarbageCollector:
         await self._delete(node, "Orphan" if ORPHAN in node.finalizers else "Background")
 
     async def _is_absent(self, node: Node, owner: Obj) -> bool:
-        kind = self._kinds.get((owner["apiVersion"], owner["kind"]))
         known = self._graph.get(owner["uid"])
         if known is not None and (known.namespace in ("", node.namespace)):
             return False
-        if kind is None:
-            log.debug("owner of an unknown kind", owner=owner)
-            return False  # not served (yet): nothing is said about the object
-        gvr, namespaced = kind
+        gvr, namespaced = self._kinds[owner["apiVersion"], owner["kind"]]
         namespace = node.namespace if namespaced else ""
         key = (namespace, owner["uid"])
         if key in self._absent:
