@@ -339,6 +339,33 @@ async def test_a_new_server_serves_what_is_stored(keys: Keys, tmp_path: Any) -> 
         assert (await cluster.admin.get(f"{CRON_TABS}/a")).json["spec"]["replicas"] == 1
 
 
+async def test_openapi_describes_them(client: Client) -> None:
+    v3 = (await client.get("/openapi/v3/apis/stable.example.com/v1")).json
+    made = v3["components"]["schemas"]["com.example.stable.v1.CronTab"]
+    kind = {"group": "stable.example.com", "version": "v1", "kind": "CronTab"}
+    assert made["x-kubernetes-group-version-kind"] == [kind]
+    assert made["properties"]["spec"]["properties"]["replicas"]["maximum"] == 10
+    assert "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" in v3["components"]["schemas"]
+    item = v3["paths"]["/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}"]
+    assert "application/strategic-merge-patch+json" not in item["patch"]["requestBody"]["content"]
+    v2 = (await client.get("/openapi/v2")).json["definitions"]["com.example.stable.v1.CronTab"]
+    assert "x-kubernetes-validations" not in v2["properties"]["spec"]
+    await client.delete(f"{CRDS}/crontabs.stable.example.com")
+    await eventually(client, "/openapi/v3/apis/stable.example.com/v1", lambda a: a.status == 404)
+
+
+async def test_aggregated_discovery_has_names_and_subresources(client: Client) -> None:
+    accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    groups = {g["metadata"]["name"]: g for g in (await client.get("/apis", Accept=accept)).json["items"]}
+    (resource,) = groups["stable.example.com"]["versions"][0]["resources"]
+    assert (resource["resource"], resource["shortNames"], resource["categories"]) == (
+        "crontabs",
+        ["ct"],
+        ["all"],
+    )
+    assert {s["subresource"] for s in resource["subresources"]} == {"scale", "status"}
+
+
 async def test_a_server_that_died_in_the_middle_goes_on(keys: Keys, tmp_path: Any) -> None:
     storage = f"sqlite:///{tmp_path}/state.db"
     path = f"{CRDS}/crontabs.stable.example.com"

@@ -242,6 +242,12 @@ class _Checker:
         yield
         self._locals.pop()
 
+    def _conditions(self, node: Comprehension) -> list[Node]:
+        """The arguments that must be bools."""
+        if node.macro in ("all", "exists", "exists_one", "filter"):
+            return node.arguments
+        return node.arguments[:-1]
+
     def _comprehension(self, node: Comprehension) -> None:
         node.range = self.check(node.range)
         key, value = self._range(node)
@@ -251,12 +257,7 @@ class _Checker:
         node.types = list(names.values())
         with self._scope(names):
             node.arguments = [self.check(argument) for argument in node.arguments]
-        conditions = (
-            node.arguments[:-1]
-            if node.macro not in ("all", "exists", "exists_one", "filter")
-            else node.arguments
-        )
-        for condition in conditions:
+        for condition in self._conditions(node):
             if condition.type not in (BOOL, DYN, ERROR):
                 self._fail(condition, f"expected type 'bool' but found '{condition.type}'")
         last = node.arguments[-1].type
@@ -264,7 +265,7 @@ class _Checker:
         match node.macro:
             case "map" | "transformList":
                 node.type = types.list_of(last, limit)
-            case "filter":
+            case "filter" | "sortBy":
                 node.type = types.list_of(names[node.variables[0]], limit)
             case "transformMap":
                 node.type = types.map_of(key, last, limit)

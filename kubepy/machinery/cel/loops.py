@@ -7,6 +7,7 @@ from typing import Any
 
 from kubepy.machinery.cel.access import CONVERTERS, Frame, Run
 from kubepy.machinery.cel.errors import CostExceeded, EvaluationError
+from kubepy.machinery.cel.operators import sort_by
 from kubepy.machinery.cel.types import Type
 
 Steps = Callable[[Frame], Iterator[None]]
@@ -24,6 +25,8 @@ def comprehension(macro: str, source: Run, slots: list[int], types: list[Type], 
             return _exists_one(steps, bodies[0])
         case "filter":
             return _filter(steps, slots[0], bodies[0])
+        case "sortBy":
+            return _sort_by(steps, slots[0], bodies[0])
         case "map" | "transformList":
             return _map(steps, bodies)
         case "transformMap":
@@ -106,6 +109,15 @@ def _map(steps: Steps, bodies: list[Run]) -> Run:
         return lambda frame: [body(frame) for _ in steps(frame)]
     condition = bodies[0]
     return lambda frame: [body(frame) for _ in steps(frame) if _truth(condition(frame))]
+
+
+def _sort_by(steps: Steps, slot: int, body: Run) -> Run:
+    def run(frame: Frame) -> Any:
+        pairs = [(frame[slot], body(frame)) for _ in steps(frame)]
+        frame[0].charge(len(pairs) ** 2)
+        return sort_by([item for item, _ in pairs], [key for _, key in pairs])
+
+    return run
 
 
 def _transform_map(steps: Steps, key: int, bodies: list[Run]) -> Run:

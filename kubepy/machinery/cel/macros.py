@@ -25,6 +25,7 @@ _COMPREHENSIONS = {
     ("map", 2): ("map", 1),
     ("map", 3): ("map", 1),
     ("filter", 2): ("filter", 1),
+    ("sortBy", 2): ("sortBy", 1),
     ("all", 3): ("all", 2),
     ("exists", 3): ("exists", 2),
     ("existsOne", 3): ("exists_one", 2),

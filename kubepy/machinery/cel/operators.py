@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -121,3 +122,15 @@ SPECIAL: Final[dict[str, Callable[..., Run]]] = {
 def less_than(a: Any, b: Any) -> bool:
     """a < b by CEL's rules. Raises EvaluationError when they have no order."""
     return bool(FUNCTIONS["_<_"].overload(False, (a, b)).run(a, b))
+
+
+def sort_by(items: list[Any], keys: list[Any]) -> list[Any]:
+    """The items in the order of their keys, which must all be of one type. Raises EvaluationError."""
+    if keys and any(key.__class__ is not keys[0].__class__ for key in keys):
+        raise EvaluationError("list elements must have the same type")
+
+    def compare(a: tuple[Any, Any], b: tuple[Any, Any]) -> int:
+        return -1 if less_than(a[0], b[0]) else int(less_than(b[0], a[0]))
+
+    pairs = sorted(zip(keys, items, strict=True), key=functools.cmp_to_key(compare))
+    return [item for _, item in pairs]

@@ -23,6 +23,8 @@ def fits(parameter: Type, argument: Type, bound: Bindings) -> bool:
         return True
     if isinstance(parameter, ObjectType) or isinstance(argument, ObjectType):
         return parameter is argument or NULL in (parameter, argument) or _same_object(parameter, argument)
+    if parameter.name == argument.name == "type":
+        return True  # types of all types compare
     if parameter.name == argument.name and len(parameter.parameters) == len(argument.parameters):
         return all(fits(p, a, bound) for p, a in zip(parameter.parameters, argument.parameters, strict=True))
     if argument == NULL:

@@ -17,6 +17,7 @@ _MODULES: Final = (
     "formatting",
     "optionals",
     "lists",
+    "ext_lists",
     "sets",
     "regex",
     "url",
