@@ -21,6 +21,7 @@ from kubepy.util.clock import Clock
 
 _IN_FLIGHT = 5.0
 _ZERO = Quantity.parse("0")
+_GROWING = frozenset({PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS})
 _COMPUTE = ("requests", "limits")
 Usage = dict[str, Quantity]
 UpdateQuota = Callable[[str, str, Callable[[Obj], Awaitable[Obj]]], Awaitable[object]]
@@ -77,9 +78,9 @@ def _amount(container: Obj, field: str, name: str) -> Quantity:
 
 
 class ResourceQuota(Plugin):
-    """Validates creates; runs last, so that nothing is counted that others refuse."""
+    """Validates creates and what grows; runs last, so that nothing is counted that others refuse."""
 
-    operations = frozenset({"CREATE"})
+    operations = frozenset({"CREATE", "UPDATE"})
 
     def __init__(
         self,
@@ -97,19 +98,31 @@ class ResourceQuota(Plugin):
 
     def handles(self, attributes: Attributes) -> bool:
         """Objects in namespaces that have a quota."""
-        if not attributes.namespace or attributes.subresource or attributes.gvr == RESOURCE_QUOTAS:
+        if not attributes.namespace or attributes.gvr == RESOURCE_QUOTAS:
+            return False
+        if attributes.operation == "UPDATE":
+            if attributes.gvr not in _GROWING or attributes.subresource not in ("", "resize"):
+                return False
+        elif attributes.subresource:
             return False
         return any(True for _ in self._quotas.select(ObjectSelector(attributes.namespace)))
 
     async def validate(self, attributes: Attributes) -> None:
         """Raise 403 when a quota would be exceeded; otherwise write down what is used."""
         added = usage_of(attributes.resource, attributes.object)
+        if attributes.old is not None:
+            before = usage_of(attributes.resource, attributes.old)
+            added = {name: value - before.get(name, _ZERO) for name, value in added.items()}
+            added = {name: value for name, value in added.items() if value > _ZERO}
+            if not added:
+                return
         for entry in list(self._quotas.select(ObjectSelector(attributes.namespace))):
             if not _in_scope(entry.obj, attributes.gvr, attributes.object):
                 continue
             hard = (entry.obj.get("spec") or {}).get("hard") or {}
             concerned = {name: added.get(name, _ZERO) for name in hard if name in added}
-            self._check_specified(attributes, entry.name, hard)
+            if attributes.old is None:
+                self._check_specified(attributes, entry.name, hard)
             if not any(concerned.values()):
                 continue
 

@@ -180,3 +180,20 @@ async def test_scaling_shows_webhooks_a_scale(cluster: Cluster, tmp_path: Any) -
         assert refused.message == 'admission webhook "x.b.c" denied the request: from 3'
         assert hooks.called("/x")[0]["kind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
         assert hooks.called("/x")[0]["resource"]["resource"] == "deployments"
+
+
+async def test_quotas_mind_what_grows(admin: Client) -> None:
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"services.nodeports": "1"}}}
+    assert (await admin.post(f"{CORE}/resourcequotas", quota)).status == 201
+    services = f"{CORE}/services"
+    for name in ("a", "b"):
+        made = {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}
+        assert (await admin.post(services, made)).status == 201
+    node_port = {"spec": {"type": "NodePort"}}
+    assert (await admin.patch(f"{services}/a", node_port)).status == 200
+    assert (await admin.patch(f"{services}/a", {"metadata": {"labels": {"x": "y"}}})).status == 200
+    refused = await admin.patch(f"{services}/b", node_port)
+    assert refused.message == (
+        'services "b" is forbidden: exceeded quota: q, requested: services.nodeports=1, used: '
+        "services.nodeports=1, limited: services.nodeports=1"
+    )
