@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from kubepy.api import schemas
 from kubepy.machinery import regexp
+from kubepy.machinery.decode import DecodeError, Decoder
 from kubepy.machinery.field_errors import Cause, forbidden_field, invalid_value, not_supported, required
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.structural import check, rule_checks
 from kubepy.machinery.structural.compiled import check_value
 
+_PROPS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _SCALARS = ("boolean", "integer", "number", "string")
 _KEYS_NEED = (
@@ -19,12 +23,46 @@ _KEYS_NEED = (
 
 def validate_schema(schema: Obj, path: str) -> list[Cause]:
     """What is wrong with an openAPIV3Schema."""
-    causes: list[Cause] = []
+    causes = _shape(schema, path)
+    if causes:
+        return causes
     _node(schema, path, causes)
     causes += check(schema, path)
     if not causes:
         # Rules are compiled against the types that the schema gives; a broken one has none.
         causes += rule_checks.check(schema, path)
+    return causes
+
+
+@functools.cache
+def _decoder() -> Decoder:
+    return Decoder(schemas.store().definition(_PROPS))
+
+
+def _shape(schema: Obj, path: str) -> list[Cause]:
+    """Parts that may be more than one thing, which decoding therefore leaves as they are."""
+    causes: list[Cause] = []
+    for name in ("items", "additionalProperties"):
+        part, at = schema.get(name), f"{path}.{name}"
+        if name == "items" and isinstance(part, list):
+            detail = "items must be a schema object and not an array"
+            causes.append(forbidden_field(at, detail))
+        elif isinstance(part, dict):
+            try:
+                _decoder().decode(part)
+            except DecodeError as error:
+                causes.append(invalid_value(at, "object", str(error)))
+                continue
+            causes += _shape(part, at)
+        elif part is not None and not (name == "additionalProperties" and isinstance(part, bool)):
+            causes.append(invalid_value(at, part, "must be a schema object"))
+    for name, each in (schema.get("properties") or {}).items():
+        causes += _shape(each, f"{path}.properties[{name}]")
+    for name in ("allOf", "anyOf", "oneOf"):
+        for index, each in enumerate(schema.get(name) or ()):
+            causes += _shape(each, f"{path}.{name}[{index}]")
+    if schema.get("not"):
+        causes += _shape(schema["not"], f"{path}.not")
     return causes
 
 
