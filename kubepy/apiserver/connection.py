@@ -31,7 +31,9 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.certificate_user = x509.user_of(transport.get_extra_info("peercert"))
+        tls = transport.get_extra_info("ssl_object")
+        der = tls.getpeercert(binary_form=True) if tls is not None else None
+        self.certificate_user = x509.user_of(transport.get_extra_info("peercert"), der)
         self._header_timer = self._loop.call_later(HEADER_TIMEOUT, self.force_close)
 
     def data_received(self, data: bytes) -> None:

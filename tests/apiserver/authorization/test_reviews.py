@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from tests.apiserver.conftest import PODS, Cluster, make_default_account, pod
 
@@ -108,3 +110,11 @@ async def test_impersonation_asks_for_each_part(cluster: Cluster) -> None:
     assert 'resource "uids" in API group "authentication.k8s.io"' in refused.message
     refused = await actor.post(who, {}, Impersonate_User="mia", Impersonate_Group="dev")
     assert 'cannot impersonate resource "groups" in API group ""' in refused.message
+
+
+async def test_a_certificate_has_an_id(cluster: Cluster) -> None:
+    who = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    info = (await cluster.client("cora").post(who, {})).json["status"]["userInfo"]
+    certificate = cluster.keys.client("cora")[0].read_bytes()
+    fingerprint = x509.load_pem_x509_certificate(certificate).fingerprint(hashes.SHA256()).hex()
+    assert info["extra"] == {"authentication.kubernetes.io/credential-id": [f"X509SHA256={fingerprint}"]}
