@@ -108,7 +108,10 @@ def build(server: APIServer) -> Parts:
     served = ServedResources()
 
     def cache(gvr: GVR) -> ResourceCache:
-        return server.cacher.resource(keys.prefix(r.BY_GVR[r.BY_GVR[gvr].storage_gvr]))
+        resource = r.BY_GVR.get(gvr)
+        if resource is None:
+            return served.get(gvr).store.cache  # a custom resource
+        return server.cacher.resource(keys.prefix(r.BY_GVR[resource.storage_gvr]))
 
     def lookup(gvr: GVR, namespace: str, name: str) -> Entry | None:
         return cache(gvr).get(make_key(namespace, name))

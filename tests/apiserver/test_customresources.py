@@ -339,6 +339,15 @@ async def test_a_new_server_serves_what_is_stored(keys: Keys, tmp_path: Any) -> 
         assert (await cluster.admin.get(f"{CRON_TABS}/a")).json["spec"]["replicas"] == 1
 
 
+async def test_quotas_count_them(client: Client) -> None:
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"count/crontabs.stable.example.com": "1"}}}
+    assert (await client.post("/api/v1/namespaces/default/resourcequotas", quota)).status == 201
+    assert (await client.post(CRON_TABS, cron_tab("a"))).status == 201
+    refused = await client.post(CRON_TABS, cron_tab("b"))
+    assert refused.status == 403
+    assert "exceeded quota: q, requested: count/crontabs.stable.example.com=1" in refused.message
+
+
 async def test_openapi_describes_them(client: Client) -> None:
     v3 = (await client.get("/openapi/v3/apis/stable.example.com/v1")).json
     made = v3["components"]["schemas"]["com.example.stable.v1.CronTab"]
