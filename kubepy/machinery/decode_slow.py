@@ -91,6 +91,11 @@ class _Walk:
 
 
 def _zero(schema: Schema) -> Any:
+    """What Go has where JSON says null inside a list or map."""
+    if schema.is_quantity:
+        return "0"
+    if schema.is_int_or_string:
+        return 0
     return {"string": "", "object": {}, "array": [], "integer": 0, "boolean": False}.get(schema.type)
 
 

@@ -81,6 +81,12 @@ def test_constants_do_not_load_the_schema() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_null_inside_a_map_is_go_s_zero() -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": None}}}
+    SCHEME.kind_of(quota).decode(quota)
+    assert quota["spec"] == {"hard": {"pods": "0"}}
+
+
 def test_decoding_drops_nulls_and_canonicalizes_quantities() -> None:
     obj = pod(
         containers=[{"name": "c", "image": "i", "resources": {"limits": {"cpu": 0.5, "memory": "1.5Gi"}}}]
