@@ -37,7 +37,7 @@ from kubepy.apiserver.registry.services import Reservations, ServiceStrategy
 from kubepy.apiserver.registry.store import Change, Store
 from kubepy.apiserver.registry.strategy import Strategy
 from kubepy.apiserver.served import Handler, Served, ServedResources
-from kubepy.apiserver.webhooks import ServiceResolver, WebhookClient
+from kubepy.apiserver.webhooks import WebhookClient
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import make_key
@@ -120,7 +120,7 @@ def build(server: APIServer) -> Parts:
         store = served.get(r.RESOURCE_QUOTAS).store
         return await store.update(context("update", namespace), namespace, name, change, internal=True)
 
-    webhooks = WebhookClient(ServiceResolver(cache))
+    webhooks = WebhookClient(server.services)
     admission = plugins.build(server, served, cache, webhooks, update_quota)
     reservations = Reservations(server.backend, server.cacher, clock)
     services = ServiceStrategy(reservations, config.service_cluster_ip_range, config.node_ports)

@@ -72,6 +72,10 @@ class APIServer:
         self.started = False
         self.auditor = Auditor.of(config, clock)
         self.port = config.secure_port
+        self.services = ServiceEndpoints(
+            self.cacher.resource(keys.prefix(BY_GVR[r.SERVICES])),
+            self.cacher.resource(keys.prefix(BY_GVR[r.ENDPOINT_SLICES])),
+        )
         parts = assembly.build(self)
         self.served = parts.served
         self.authenticator = parts.authenticator
@@ -81,9 +85,6 @@ class APIServer:
         self.kubelet_tls = kubelet_client.tls_context(config)
         self.http: aiohttp.ClientSession  # towards kubelets, pods and services; open while serving
         self._parts = parts
-        self.services = ServiceEndpoints(
-            self.served.get(r.SERVICES).store.cache, self.served.get(r.ENDPOINT_SLICES).store.cache
-        )
         self.aggregator = Aggregator(self)
         self.discovery = Discovery(
             lambda: [s.resource for s in self.served], self.aggregator.versions, self.address

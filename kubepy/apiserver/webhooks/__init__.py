@@ -5,6 +5,5 @@ its words for failures. It knows no review by kind, and decides nothing about wh
 """
 
 from kubepy.apiserver.webhooks.client import WebhookClient, WebhookError, url_of
-from kubepy.apiserver.webhooks.services import ServiceResolver
 
-__all__ = ["ServiceResolver", "WebhookClient", "WebhookError", "url_of"]
+__all__ = ["WebhookClient", "WebhookError", "url_of"]

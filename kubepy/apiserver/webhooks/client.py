@@ -14,7 +14,8 @@ import anyio
 import orjson
 from yarl import URL
 
-from kubepy.apiserver.webhooks.services import ServiceNames, ServiceResolver
+from kubepy.apiserver.service_endpoints import ServiceEndpoints
+from kubepy.apiserver.webhooks.services import ServiceNames
 from kubepy.machinery.field_errors import quote
 from kubepy.machinery.meta import Obj
 
@@ -55,7 +56,7 @@ def url_of(client_config: Obj) -> str:
 class WebhookClient:
     """Posts reviews. `run` closes its connections in the end."""
 
-    def __init__(self, services: ServiceResolver) -> None:
+    def __init__(self, services: ServiceEndpoints) -> None:
         self._services = services
         self._pools: OrderedDict[tuple[str, bool], aiohttp.ClientSession] = OrderedDict()
 
@@ -155,7 +156,7 @@ def _words(error: Exception) -> str:
         return f"tls: failed to verify certificate: {_certificate_words(error.certificate_error, error.host)}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         cause = error.os_error
-        # Ours come from ServiceResolver; those of the system's resolver have a number.
+        # Ours come from ServiceNames; those of the system's resolver have a number.
         return str(cause) if not cause.errno else f"dial tcp: lookup {error.host}: no such host"
     if isinstance(error, aiohttp.ClientConnectorError):
         where = f"{error.host}:{error.port}"
