@@ -11,6 +11,7 @@ from aiohttp import web
 
 from kubepy.apiserver import requests
 from kubepy.apiserver.audit import AuditEvent
+from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.authorization.attributes import of_request
 from kubepy.apiserver.connection import MAX_BODY, Connection
 from kubepy.apiserver.fieldmanagement import is_apply
@@ -63,6 +64,9 @@ class Dispatcher:
                 event = server.auditor.begin(context, request)
             response = await self._admit(request, context)
         except errors.StatusError as error:
+            if context is None and info is not None and server.auditor is not None:
+                nobody = Context(info, query, User(""), request.headers, [])
+                server.auditor.refused(nobody, request)
             response = responses.send_status(context, error)
         except web.HTTPRequestEntityTooLarge:
             response = responses.send_status(context, errors.request_entity_too_large(f"limit is {MAX_BODY}"))

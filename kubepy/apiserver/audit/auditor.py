@@ -40,6 +40,21 @@ class Auditor:
 
     def begin(self, context: Context, request: Any) -> AuditEvent | None:
         """The event of a request, at its first stage; None when nothing is to be written about it."""
+        event = self._event(context, request)
+        if event is not None:
+            context.annotations = event.annotations
+            context.audit = event
+            event.received()
+        return event
+
+    def refused(self, context: Context, request: Any) -> None:
+        """A request of somebody unknown: there is no user, and one event only."""
+        event = self._event(context, request)
+        if event is not None:
+            attempted = "bearer" if request.headers.get("Authorization") else "anonymous"
+            event.unauthenticated(f"Authentication failed, attempted: {attempted}")
+
+    def _event(self, context: Context, request: Any) -> AuditEvent | None:
         decision = self._policy.decide(context.info, context.user)
         if decision.level == 0:
             return None
@@ -47,10 +62,6 @@ class Auditor:
         addresses = [part.strip() for part in forwarded.split(",") if part.strip()]
         if request.remote and request.remote not in addresses:
             addresses.append(request.remote)
-        event = AuditEvent(
+        return AuditEvent(
             context, decision, self._clock, self._log.write, uri=request.raw_path, addresses=addresses
         )
-        context.annotations = event.annotations
-        context.audit = event
-        event.received()
-        return event

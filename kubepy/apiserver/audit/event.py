@@ -53,6 +53,17 @@ class AuditEvent:
         """Stage ResponseStarted, of answers that take long."""
         self._emit("ResponseStarted", {"metadata": {}, "code": code}, None)
 
+    def unauthenticated(self, message: str) -> None:
+        """Stage ResponseStarted of a 401."""
+        status = {
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": "Unauthorized",
+            "code": 401,
+        }
+        self._emit("ResponseStarted", status, None)
+
     def complete(self, code: int, body: bytes | None) -> None:
         """Stage ResponseComplete."""
         self._emit("ResponseComplete", *self._outcome(code, body))

@@ -80,6 +80,7 @@ async def test_requests_are_written(keys: Keys, tmp_path: Path) -> None:
         async with admin.watch(f"{CONFIG_MAPS}?watch=1&timeoutSeconds=1"):
             await anyio.sleep(0.1)
         await admin.get("/version")
+        await cluster.client(token="wrong").get(CONFIG_MAPS)
     events = [orjson.loads(line) for line in log.read_bytes().splitlines()]
     created, refused, *watched = [e for e in events if e["user"]["username"] == "kubernetes-admin"]
     assert created["auditID"] == "my-own"
@@ -99,6 +100,9 @@ async def test_requests_are_written(keys: Keys, tmp_path: Path) -> None:
     assert refused["responseStatus"]["reason"] == "Forbidden"
     assert refused["annotations"]["authorization.k8s.io/decision"] == "forbid"
     assert "requestObject" not in refused
+    (unknown,) = [e for e in events if not e["user"]["username"]]
+    assert unknown["responseStatus"]["message"] == "Authentication failed, attempted: bearer"
+    assert (unknown["stage"], unknown["responseStatus"]["code"]) == ("ResponseStarted", 401)
     assert [e["stage"] for e in watched] == ["ResponseStarted", "ResponseComplete"]
 
 
