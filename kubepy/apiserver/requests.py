@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from kubepy.apiserver.authentication.user import User
 from kubepy.machinery import errors
+from kubepy.util.uids import uuid4
 
 _VERBS = {
     "POST": "create",
@@ -117,7 +117,7 @@ class Context:
         """What the header Audit-Id says: the client's own, or one for this request."""
         if not self._audit_id:
             given = self.headers.get("Audit-ID", "")[:_MAX_AUDIT_ID]
-            self._audit_id = given if given and given.isprintable() else str(uuid.uuid4())
+            self._audit_id = given if given and given.isprintable() else uuid4()
         return self._audit_id
 
     def response_started(self, code: int) -> None:

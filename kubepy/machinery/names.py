@@ -200,4 +200,4 @@ def generate_name(base: str, rng: random.Random | None = None) -> str:
     return base[: _MAX_GENERATED - _RANDOM_LENGTH] + random_suffix(rng=rng)
 
 
-_RNG = random.SystemRandom()
+_RNG = random.Random()

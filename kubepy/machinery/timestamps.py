@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 
 
@@ -13,7 +14,15 @@ def _as_datetime(moment: datetime | float) -> datetime:
 
 def rfc3339(moment: datetime | float) -> str:
     """Write a metav1.Time: UTC, whole seconds ("2026-11-21T09:00:00Z"). Floats are Unix seconds."""
-    return _as_datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(moment, datetime):
+        return _as_datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _of_second(int(moment // 1))
+
+
+@functools.lru_cache(maxsize=64)
+def _of_second(second: int) -> str:
+    """Many objects are made in the same second."""
+    return _as_datetime(second).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_micro(moment: datetime | float) -> str:

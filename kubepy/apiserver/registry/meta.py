@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from kubepy.machinery import errors, names
@@ -10,6 +9,7 @@ from kubepy.machinery.gvk import GR
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 from kubepy.util.clock import Clock
+from kubepy.util.uids import uuid4
 
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
@@ -25,7 +25,7 @@ def fill_for_create(obj: Obj, namespace: str, clock: Clock) -> None:
         metadata.pop("namespace", None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = names.generate_name(metadata["generateName"])
-    metadata["uid"] = str(uuid.uuid4())
+    metadata["uid"] = uuid4()
     metadata["creationTimestamp"] = rfc3339(clock.time())
 
 
