@@ -166,7 +166,9 @@ def build(server: APIServer) -> Parts:
         authenticator=Authenticator(authenticators, anonymous=config.anonymous_auth),
         authorizer=Authorizer(rbac, node),
         service_account_tokens=tokens,
-        openapi=OpenAPI(lambda: [s.resource for s in served], custom.definitions),
+        openapi=OpenAPI(
+            lambda: [s.resource for s in served], custom.definitions, lambda: server.aggregator.schemas()
+        ),
         rbac=rbac,
         node=node,
         services=services,

@@ -60,6 +60,8 @@ class Backend:
         )
         if request.path == GROUP:
             return web.json_response(RESOURCES)
+        if request.path == f"/openapi/v3{GROUP}":
+            return web.json_response({"openapi": "3.0.0", "components": {"schemas": {"Apple": {}}}})
         if request.path.endswith("/core"):
             socket = web.WebSocketResponse()
             await socket.prepare(request)
@@ -196,6 +198,9 @@ async def test_discovery_shows_the_backends_resources(keys: Keys, tmp_path: Path
         apples = groups[-1]["versions"][0]["resources"][0]
         assert apples["shortNames"] == ["ap"]
         assert apples["subresources"][0]["subresource"] == "core"
+        index = (await admin.get("/openapi/v3")).json["paths"]
+        schema = (await admin.get(index[GROUP.strip("/")]["serverRelativeURL"])).json
+        assert schema["components"]["schemas"] == {"Apple": {}}
         command = ["kubectl", "--kubeconfig", str(cluster.kubeconfig(tmp_path)), "get", "--raw", GROUP]
         done = await anyio.run_process(command, stderr=subprocess.STDOUT)
         assert b'"shortNames": ["ap"]' in done.stdout or b'"shortNames":["ap"]' in done.stdout

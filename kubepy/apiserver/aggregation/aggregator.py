@@ -48,6 +48,7 @@ class Aggregator:
         self._server = server
         self._backends: dict[GroupVersion, Obj] = {}
         self._resources: dict[GroupVersion, list[Obj]] = {}
+        self._schemas: dict[GroupVersion, bytes] = {}
         self._contexts: dict[tuple[str, bool], ssl.SSLContext] = {}
         self._changed = anyio.Event()
 
@@ -86,6 +87,7 @@ class Aggregator:
     def _drop(self, key: GroupVersion) -> None:
         if self._backends.pop(key, None) is not None:
             self._resources.pop(key, None)
+            self._schemas.pop(key, None)
             self._server.forget_documents()
 
     # --- requests
@@ -256,9 +258,23 @@ class Aggregator:
             listed = orjson.loads(body)["resources"]
         except (ValueError, KeyError, TypeError) as error:
             raise OSError(f"/apis/{group}/{version}: no APIResourceList: {error!r}") from None
-        if self._resources.get((group, version)) != listed:
+        schema = await self._schema(api_service, f"apis/{group}/{version}")
+        if (self._resources.get((group, version)), self._schemas.get((group, version))) != (listed, schema):
             self._resources[group, version] = listed
+            self._schemas[group, version] = schema
             self._server.forget_documents()
+
+    async def _schema(self, api_service: Obj, name: str) -> bytes:
+        """The backend's OpenAPI v3 document of its group and version; nothing when it publishes none."""
+        try:
+            body, _ = await self.fetch(api_service, f"/openapi/v3/{name}")
+        except (errors.StatusError, OSError, TimeoutError):
+            return b""
+        return body
+
+    def schemas(self) -> dict[str, bytes]:
+        """The OpenAPI v3 documents of the backends, by the names that the index gives them."""
+        return {f"apis/{g}/{v}": self._schemas[g, v] for g, v in self._backends if self._schemas.get((g, v))}
 
     async def _set_condition(self, name: str, present: Obj, condition: Obj) -> None:
         now = rfc3339(self._server.clock.time())

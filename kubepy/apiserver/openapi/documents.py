@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import anyio.to_thread
@@ -35,9 +35,11 @@ class OpenAPI:
         self,
         resources: Callable[[], Iterable[Resource]],
         custom: Callable[[Resource], dict[str, Any]] = lambda resource: {},
+        foreign: Callable[[], Mapping[str, bytes]] = dict,
     ) -> None:
         self._resources = resources
         self._custom = custom
+        self._foreign = foreign  # documents of aggregated API servers, by name
         self._groups: dict[str, list[Resource]] | None = None
         self._v3: dict[str, tuple[bytes, str]] = {}
         self._v2: tuple[bytes, str] | None = None
@@ -69,7 +71,7 @@ class OpenAPI:
                 return await self._send(context, *self._v2)
             case ["openapi", "v3"]:
                 return await responses.send_object(context, await self._index())
-            case ["openapi", "v3", name] if name in self._grouped():
+            case ["openapi", "v3", name] if name in self._grouped() or name in self._foreign():
                 body, tag = await self._document(name)
                 response = await self._send(context, body, tag)
                 if context.query.get("hash") == tag:
@@ -87,15 +89,21 @@ class OpenAPI:
 
     async def _index(self) -> dict[str, Any]:
         entries = {}
-        for name in self._grouped():
+        for name in [*self._grouped(), *self._foreign()]:
             _, tag = await self._document(name)
             entries[name] = {"serverRelativeURL": f"/openapi/v3/{name}?hash={tag}"}
         return {"paths": entries}
 
     async def _document(self, name: str) -> tuple[bytes, str]:
         found = self._v3.get(name)
-        if found is None:
-            found = self._v3[name] = await anyio.to_thread.run_sync(self._make_v3, name)
+        if found is not None:
+            return found
+        foreign = self._foreign().get(name)
+        if foreign is not None:
+            found = foreign, hashlib.sha512(foreign).hexdigest().upper()
+        else:
+            found = await anyio.to_thread.run_sync(self._make_v3, name)
+        self._v3[name] = found
         return found
 
     # --- v3
