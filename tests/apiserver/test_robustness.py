@@ -38,6 +38,14 @@ async def test_bodies_that_are_no_objects(admin: Client) -> None:
     assert (await admin.post(CONFIG_MAPS, b"x", Content_Type="text/plain")).status == 415
 
 
+async def test_names_of_unknown_fields_do_not_break_the_warning_header(admin: Client) -> None:
+    body = {"metadata": {"name": "a"}, 'x\r\nSet-Cookie: y\x00\x1f\u0085\ud55c"\\': 1}
+    answer = await admin.post(CONFIG_MAPS, body)
+    assert answer.status == 201
+    assert answer.headers["Warning"].startswith('299 - "unknown field')
+    assert "Set-Cookie" not in answer.headers
+
+
 async def test_a_body_may_not_be_larger_than_3_mebibytes(admin: Client) -> None:
     answer = await admin.post(CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"k": "x" * (3 << 20)}})
     assert (answer.status, answer.json["reason"]) == (413, "RequestEntityTooLarge")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Any
 
@@ -17,6 +18,7 @@ from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import PARTIAL, TABLE, Served
 from kubepy.machinery.errors import StatusError
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _GZIP_FROM = 128 * 1024
 _GZIP_LEVEL = 1
 
@@ -30,7 +32,8 @@ def headers(context: Context | None, content_type: str) -> CIMultiDict[str]:
     made["Cache-Control"] = "no-cache, private"
     if context is not None:
         for warning in context.warnings:
-            escaped = warning.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+            # Field names of a client's making are in them: no control character gets into a header.
+            escaped = _CONTROL.sub(" ", warning).replace("\\", "\\\\").replace('"', '\\"')
             made.add("Warning", f'299 - "{escaped}"')
     return made
 
