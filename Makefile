@@ -9,7 +9,7 @@ WORKERS ?= 3
 DEBIAN := containerd runc containernetworking-plugins iptables nftables conntrack busybox-static \
 	iproute2 util-linux procps ethtool kmod ca-certificates \
 	python3 python3-venv python3-dev gcc libc6-dev
-TEST_DEBIAN := systemd curl bsdutils
+TEST_DEBIAN := systemd curl bsdutils etcd-server etcd-client
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 
 .PHONY: help up down status install packages clients test lint types unit integration bench clean
@@ -68,7 +68,7 @@ types: install
 unit: install clients
 	$(BIN)/pytest tests
 
-integration: install
+integration: install clients
 	$(BIN)/pytest integration
 
 bench: install

@@ -15,6 +15,10 @@ class APIServerConfig:
     secure_port: int = 6443
     advertise_address: str = ""
     storage: str = "sqlite:///var/lib/kubepy/state.db"
+    etcd_ca_file: Path | None = None
+    etcd_cert_file: Path | None = None
+    etcd_key_file: Path | None = None
+    etcd_prefix: str = "/registry"
     tls_cert_file: Path | None = None
     tls_private_key_file: Path | None = None
     client_ca_file: Path | None = None
@@ -70,6 +74,8 @@ class APIServerConfig:
                 raise ValueError("oidcIssuerUrl and oidcClientId belong together")
         if (self.tls_cert_file is None) != (self.tls_private_key_file is None):
             raise ValueError("tlsCertFile and tlsPrivateKeyFile belong together")
+        if (self.etcd_cert_file is None) != (self.etcd_key_file is None):
+            raise ValueError("etcdCertFile and etcdKeyFile belong together")
 
     @property
     def node_ports(self) -> tuple[int, int]:

@@ -9,7 +9,8 @@ import anyio
 
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.server import APIServer
-from kubepy.storage import open_backend
+from kubepy.storage import Backend, open_backend
+from kubepy.storage.etcd.options import EtcdOptions
 from kubepy.util.clock import Clock
 
 
@@ -18,7 +19,7 @@ async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None
 
     Raises StorageError for an unusable storage and OSError for an address that cannot be had.
     """
-    backend = await open_backend(config.storage, clock)
+    backend = await _open(config, clock)
     try:
         server = APIServer(config, clock, backend)
         async with anyio.create_task_group() as tasks:
@@ -28,6 +29,13 @@ async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None
     finally:
         with anyio.CancelScope(shield=True):
             await backend.aclose()
+
+
+async def _open(config: APIServerConfig, clock: Clock) -> Backend:
+    etcd = EtcdOptions(
+        config.etcd_ca_file, config.etcd_cert_file, config.etcd_key_file, prefix=config.etcd_prefix
+    )
+    return await open_backend(config.storage, clock, etcd)
 
 
 def _spare_garbage_collector() -> None:

@@ -1,14 +1,15 @@
 """Storage: keys, bytes and revisions, and nothing else.
 
 A small interface in the shape of kine's Backend (`interface`), with implementations that all pass one
-behaviour suite (tests/storage): `memory` for tests, `sqlite` for a cluster with one API server.
-A value is opaque bytes here: no JSON is parsed, no kind is known. Only the API server opens a storage;
-only `sqlite.py` imports sqlite3.
+behaviour suite (tests/storage): `memory` for tests, `sqlite` for a cluster with one API server, `etcd` for
+several. A value is opaque bytes here: no JSON is parsed, no kind is known. Only the API server opens a
+storage; only `sqlite.py` imports sqlite3, only `etcd` imports grpc.
 """
 
 from kubepy.storage.interface import (
     Backend,
     CompactedError,
+    CompactionTurn,
     ConflictError,
     Event,
     FutureRevisionError,
@@ -25,6 +26,7 @@ from kubepy.storage.open import open_backend
 __all__ = [
     "Backend",
     "CompactedError",
+    "CompactionTurn",
     "ConflictError",
     "Event",
     "FutureRevisionError",

@@ -14,16 +14,20 @@ async def maintain(
 ) -> None:
     """Every `interval` compact to the revision of one interval ago (as kube-apiserver does to etcd).
 
-    What was superseded thus stays readable for at least one interval. Runs until cancelled.
+    What was superseded thus stays readable for at least one interval. Of several servers on one etcd one
+    compacts at a time. Runs until cancelled.
     """
     mark = await backend.current_revision()
     marked_at = clock.monotonic()
+    turn = 0
     while True:
         await clock.sleep(min(expiry_interval, interval))
         try:
             await backend.expire()
             if clock.monotonic() - marked_at >= interval:
-                await backend.compact(mark)
+                turn, mine = await backend.claim_compaction(turn)
+                if mine:
+                    await backend.compact(mark)
                 mark = await backend.current_revision()
                 marked_at = clock.monotonic()
         except StorageError as error:

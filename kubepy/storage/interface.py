@@ -107,6 +107,13 @@ class StorageStatus:
     size_bytes: int
 
 
+class CompactionTurn(NamedTuple):
+    """Of several servers on one storage one at a time compacts. `turn` is what to claim the next one with."""
+
+    turn: int
+    mine: bool
+
+
 Watch = AsyncIterator[WatchBatch]
 
 
@@ -150,6 +157,10 @@ class Backend(Protocol):
 
     async def current_revision(self) -> int:
         """The newest revision any client of this storage could have been told."""
+        ...
+
+    async def claim_compaction(self, turn: int) -> CompactionTurn:
+        """Ask to be the server that compacts now; `turn` is what the last claim gave, 0 at first."""
         ...
 
     async def compact(self, revision: int) -> None:

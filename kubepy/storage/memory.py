@@ -12,6 +12,7 @@ from pathlib import Path
 from kubepy.storage.broadcast import Broadcaster
 from kubepy.storage.interface import (
     CompactedError,
+    CompactionTurn,
     ConflictError,
     Event,
     FutureRevisionError,
@@ -139,6 +140,9 @@ class MemoryBackend:
     async def current_revision(self) -> int:
         self._check_open()
         return self._revision
+
+    async def claim_compaction(self, turn: int) -> CompactionTurn:
+        return CompactionTurn(turn + 1, mine=True)
 
     async def compact(self, revision: int) -> None:
         self._check_open()

@@ -23,6 +23,7 @@ from typing import IO, Any, TypeVar
 from kubepy.storage.broadcast import Broadcaster, Subscription
 from kubepy.storage.interface import (
     CompactedError,
+    CompactionTurn,
     ConflictError,
     Event,
     FutureRevisionError,
@@ -299,6 +300,9 @@ class SQLiteBackend:
         if self._closed:
             raise StorageUnavailableError("the storage is closed")
         return self._revision
+
+    async def claim_compaction(self, turn: int) -> CompactionTurn:
+        return CompactionTurn(turn + 1, mine=True)  # the file is this server's alone
 
     async def compact(self, revision: int) -> None:
         if revision > self._revision:
