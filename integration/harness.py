@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 KUBEPY = [sys.executable, "-m", "kubepy"]
-STOCK_KUBECTL = shutil.which("kubectl")
+_BROUGHT = Path(sys.prefix) / "clients" / "kubectl"  # by `make clients`
+STOCK_KUBECTL = shutil.which("kubectl") or (str(_BROUGHT) if _BROUGHT.is_file() else None)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ class Paths:
             case "/":
                 return await responses.send_object(context, {"paths": self._paths()})
             case "/version":
-                return await responses.send_object(context, version())
+                # Indented for everybody, as kube-apiserver has it.
+                return await responses.send(context, orjson.dumps(version(), option=orjson.OPT_INDENT_2))
             case "/metrics":
                 return await self._metrics(context)
             case "/.well-known/openid-configuration" | "/openid/v1/jwks":

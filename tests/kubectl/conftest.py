@@ -24,7 +24,8 @@ from kubepy.cluster.paths import Paths
 from kubepy.cluster.topology import Topology
 from kubepy.kubectl.main import main
 
-STOCK = shutil.which("kubectl")
+_BROUGHT = Path(sys.prefix) / "clients" / "kubectl"  # by `make clients`
+STOCK = shutil.which("kubectl") or (str(_BROUGHT) if _BROUGHT.is_file() else None)
 
 
 @dataclass(frozen=True)

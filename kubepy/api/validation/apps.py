@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kubepy.api.validation.objectmeta import validate_labels
+from kubepy.api.validation.pod_spec import validate_template
 from kubepy.api.validation.pod_warnings import template_warnings
-from kubepy.api.validation.pods import validate_template
 from kubepy.api.validation.rules import Rules, immutable_field, non_negative, one_of, spec_of
 from kubepy.api.validation.selectors import (
     int_or_percent,

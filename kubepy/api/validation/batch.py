@@ -6,8 +6,8 @@ import re
 import zoneinfo
 
 from kubepy.api.validation.objectmeta import validate_labels
+from kubepy.api.validation.pod_spec import validate_template
 from kubepy.api.validation.pod_warnings import template_warnings
-from kubepy.api.validation.pods import validate_template
 from kubepy.api.validation.rules import Rules, immutable_field, non_negative, one_of, spec_of
 from kubepy.api.validation.selectors import validate_label_selector
 from kubepy.machinery.field_errors import (

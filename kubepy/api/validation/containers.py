@@ -1,12 +1,17 @@
-"""Rules of containers: names, images, ports, environment, mounts, probes, resources."""
+"""Rules of containers: names, images, ports, and everything below them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
+from kubepy.api.validation.environment import validate_env, validate_env_from
+from kubepy.api.validation.formats import dns_label, good_label
+from kubepy.api.validation.mounts import validate_devices, validate_mounts
+from kubepy.api.validation.probes import validate_lifecycle, validate_probe
 from kubepy.api.validation.resource_lists import validate_requirements
-from kubepy.api.validation.rules import all_messages, non_negative, one_of, optional_one_of
+from kubepy.api.validation.rules import all_messages
+from kubepy.api.validation.security import validate_container_context
 from kubepy.machinery import names
 from kubepy.machinery.field_errors import (
     Cause,
@@ -21,85 +26,179 @@ from kubepy.machinery.meta import Obj
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
-_ENV_SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
-_ENV_FIELDS = (
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.uid",
-    "spec.nodeName",
-    "spec.serviceAccountName",
-    "status.hostIP",
-    "status.hostIPs",
-    "status.podIP",
-    "status.podIPs",
+_MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
+_RESIZE_POLICIES = ("NotRequired", "RestartContainer")
+_RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_MAX_RULES = 20
+_MAX_EXIT_CODES = 255
+_NOT_EPHEMERAL = (
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
 )
 
 
-def validate_containers(
-    containers: list[Obj], path: str, volumes: Mapping[str, Obj], *, init: bool = False
-) -> list[Cause]:
-    """Check the containers of a list on their own; names must be unique within it."""
+@dataclass(slots=True)
+class PodContext:
+    """What containers' rules must know of their pod's spec."""
+
+    volumes: Mapping[str, Obj]
+    claims: Collection[str]
+    grace: int | None
+    restart_policy: str
+    host_users: bool
+    os: str
+
+
+def validate_containers(containers: list[Obj], path: str, pod: PodContext) -> list[Cause]:
+    """Check ordinary containers."""
+    if not containers:
+        return [required(path)]
     causes: list[Cause] = []
     seen: set[str] = set()
+    host_ports = False
     for index, container in enumerate(containers):
         at = f"{path}[{index}]"
-        causes += _container(container, at, volumes)
+        causes += _common(container, at, pod)
         name = container.get("name") or ""
         if name in seen:
             causes.append(duplicate(f"{at}.name", name))
         seen.add(name)
-        if init:
-            causes += _init_container(container, at)
+        causes += _running(container, at, pod)
+        if "restartPolicy" in container or "restartPolicyRules" in container:
+            causes += _restart_rules(container, at)
+        host_ports = host_ports or "ports" in container
+    if host_ports:
+        causes += _host_port_conflicts(containers, path)
     return causes
 
 
-def _init_container(container: Obj, path: str) -> list[Cause]:
-    policy = container.get("restartPolicy")
-    if policy is not None:
-        return optional_one_of(f"{path}.restartPolicy", policy, ("Always", "Never", "OnFailure"))
-    return [
-        forbidden_field(f"{path}.{field}", "may not be set for init containers without restartPolicy=Always")
-        for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
-        if field in container
-    ]
-
-
-def _container(container: Obj, path: str, volumes: Mapping[str, Obj]) -> list[Cause]:
+def validate_init_containers(
+    containers: list[Obj], ordinary: list[Obj], path: str, pod: PodContext
+) -> list[Cause]:
+    """Check init containers; those that always restart may have what ordinary containers have."""
     causes: list[Cause] = []
-    name = container.get("name") or ""
+    taken = {container.get("name") for container in ordinary}
+    for index, container in enumerate(containers):
+        at = f"{path}[{index}]"
+        causes += _common(container, at, pod)
+        policy = container.get("restartPolicy")
+        if policy is not None or "restartPolicyRules" in container:
+            causes += _restart_rules(container, at)
+        name = container.get("name")
+        if name in taken:
+            causes.append(duplicate(f"{at}.name", name))
+        elif name:
+            taken.add(name)
+        causes += _host_port_conflicts([container], path)
+        if policy == "Always":
+            causes += _running(container, at, pod)
+        else:
+            detail = "may not be set for init containers without restartPolicy=Always"
+            causes += [
+                forbidden_field(f"{at}.{field}", detail)
+                for field in ("lifecycle", *_PROBES)
+                if field in container
+            ]
+            if container.get("resizePolicy"):
+                detail = "must not be set for init containers"
+                causes.append(invalid_value(f"{at}.resizePolicy", container["resizePolicy"], detail))
+    return causes
+
+
+def validate_ephemeral_containers(spec: Obj, path: str, pod: PodContext) -> list[Cause]:
+    """Check ephemeral containers."""
+    causes: list[Cause] = []
+    others = {
+        container.get("name")
+        for field in ("containers", "initContainers")
+        for container in spec.get(field) or ()
+    }
+    taken = set(others)
+    for index, container in enumerate(spec["ephemeralContainers"]):
+        at = f"{path}[{index}]"
+        causes += _common(container, at, pod) + image_without_whitespace(container, at)
+        name = container.get("name") or ""
+        if name in taken:
+            causes.append(duplicate(f"{at}.name", name))
+        taken.add(name)
+        target = container.get("targetContainerName")
+        if target and target not in others:
+            causes.append(not_found_value(f"{at}.targetContainerName", target))
+        detail = "cannot be set for an Ephemeral Container"
+        causes += [forbidden_field(f"{at}.{f}", detail) for f in _NOT_EPHEMERAL if container.get(f)]
+        for position, mount in enumerate(container.get("volumeMounts") or ()):
+            causes += [
+                forbidden_field(f"{at}.volumeMounts[{position}].{field}", detail)
+                for field in ("subPath", "subPathExpr")
+                if mount.get(field)
+            ]
+    return causes
+
+
+def image_without_whitespace(container: Obj, path: str) -> list[Cause]:
+    """The rule of images in pods, from which templates are free."""
+    image = container.get("image") or ""
+    if image == image.strip():
+        return []
+    return [invalid_value(f"{path}.image", image, "must not have leading or trailing whitespace")]
+
+
+def _common(container: Obj, path: str, pod: PodContext) -> list[Cause]:
+    causes: list[Cause] = []
+    name = container.get("name")
     if not name:
         causes.append(required(f"{path}.name"))
-    elif messages := names.dns_label(name):
-        causes += all_messages(f"{path}.name", name, messages)
-    image = container.get("image") or ""
-    if not image:
+    elif not good_label(name):
+        causes += dns_label(name, f"{path}.name")
+    if not container.get("image"):
         causes.append(required(f"{path}.image"))
-    elif image != image.strip():
-        causes.append(invalid_value(f"{path}.image", image, "must not have leading or trailing whitespace"))
-    if ports := container.get("ports"):
-        causes += _ports(ports, f"{path}.ports")
-    if env := container.get("env"):
-        causes += _env(env, f"{path}.env")
-    for index, source in enumerate(container.get("envFrom") or ()):
-        causes += _env_from(source, f"{path}.envFrom[{index}]")
-    if mounts := container.get("volumeMounts"):
-        causes += _mounts(mounts, f"{path}.volumeMounts", volumes)
-    for index, device in enumerate(container.get("volumeDevices") or ()):
-        causes += _device(device, f"{path}.volumeDevices[{index}]", volumes)
-    for field in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if field in container:
-            causes += _probe(container[field], f"{path}.{field}", ready=field == "readinessProbe")
-    for hook, handler in (container.get("lifecycle") or {}).items():
-        if isinstance(handler, dict):
-            causes += _handler(handler, f"{path}.lifecycle.{hook}", (*_HANDLERS[:3], "sleep"))
     policy = container.get("terminationMessagePolicy")
-    causes += one_of(f"{path}.terminationMessagePolicy", policy, ("FallbackToLogsOnError", "File"))
-    causes += one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), PULL_POLICIES)
+    if policy not in _MESSAGE_POLICIES:
+        at = f"{path}.terminationMessagePolicy"
+        causes.append(not_supported(at, policy, _MESSAGE_POLICIES) if policy else required(at))
+    if "ports" in container:
+        causes += _ports(container["ports"], f"{path}.ports")
+    if "env" in container:
+        causes += validate_env(container["env"], f"{path}.env")
+    if "envFrom" in container:
+        causes += validate_env_from(container["envFrom"], f"{path}.envFrom")
+    if "volumeMounts" in container:
+        causes += validate_mounts(container, f"{path}.volumeMounts", pod.volumes)
+    if "volumeDevices" in container:
+        causes += validate_devices(container, f"{path}.volumeDevices", pod.volumes)
+    causes += pull_policy(container.get("imagePullPolicy"), path)
     if resources := container.get("resources"):
-        causes += validate_requirements(resources, f"{path}.resources")
+        causes += validate_requirements(resources, f"{path}.resources", pod.claims)
+    if "resizePolicy" in container:
+        causes += _resize_policies(container["resizePolicy"], f"{path}.resizePolicy", pod.restart_policy)
     if context := container.get("securityContext"):
-        causes += _security_context(context, f"{path}.securityContext")
+        causes += validate_container_context(context, f"{path}.securityContext", host_users=pod.host_users)
+    return causes
+
+
+def pull_policy(policy: str | None, path: str, field: str = "imagePullPolicy") -> list[Cause]:
+    """Check when an image is pulled."""
+    if policy in PULL_POLICIES:
+        return []
+    at = f"{path}.{field}"
+    return [not_supported(at, policy, PULL_POLICIES) if policy else required(at)]
+
+
+def _running(container: Obj, path: str, pod: PodContext) -> list[Cause]:
+    causes: list[Cause] = []
+    if lifecycle := container.get("lifecycle"):
+        causes += validate_lifecycle(lifecycle, f"{path}.lifecycle", pod.grace, pod.os)
+    for field in _PROBES:
+        if field in container:
+            causes += validate_probe(container[field], field, f"{path}.{field}", pod.grace)
     return causes
 
 
@@ -107,202 +206,98 @@ def _ports(ports: list[Obj], path: str) -> list[Cause]:
     causes: list[Cause] = []
     seen: set[str] = set()
     for index, port in enumerate(ports):
-        at = f"{path}[{index}]"
         name = port.get("name")
         if name:
             if messages := names.port_name(name):
-                causes += all_messages(f"{at}.name", name, messages)
+                causes += all_messages(f"{path}[{index}].name", name, messages)
             elif name in seen:
-                causes.append(duplicate(f"{at}.name", name))
+                causes.append(duplicate(f"{path}[{index}].name", name))
             seen.add(name)
         number = port.get("containerPort") or 0
         if not number:
-            causes.append(required(f"{at}.containerPort"))
-        else:
-            causes += all_messages(f"{at}.containerPort", number, names.port_number(number))
-        if host := port.get("hostPort"):
-            causes += all_messages(f"{at}.hostPort", host, names.port_number(host))
-        causes += one_of(f"{at}.protocol", port.get("protocol"), PROTOCOLS)
+            causes.append(required(f"{path}[{index}].containerPort"))
+        elif not 1 <= number <= 65535:
+            causes += all_messages(f"{path}[{index}].containerPort", number, names.port_number(number))
+        host = port.get("hostPort") or 0
+        if host and not 1 <= host <= 65535:
+            causes += all_messages(f"{path}[{index}].hostPort", host, names.port_number(host))
+        protocol = port.get("protocol")
+        if protocol not in PROTOCOLS:
+            at = f"{path}[{index}].protocol"
+            causes.append(not_supported(at, protocol, PROTOCOLS) if protocol else required(at))
     return causes
 
 
-def _env(variables: list[Obj], path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    for index, variable in enumerate(variables):
-        at = f"{path}[{index}]"
-        name = variable.get("name") or ""
-        if not name:
-            causes.append(required(f"{at}.name"))
-        else:
-            causes += all_messages(f"{at}.name", name, names.env_var_name(name))
-        source = variable.get("valueFrom")
-        if source is not None:
-            causes += _env_source(source, variable, f"{at}.valueFrom")
-    return causes
-
-
-def _env_source(source: Obj, variable: Obj, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    given = [field for field in _ENV_SOURCES if field in source]
-    if not given:
-        listed = ", ".join(f"`{field}`" for field in _ENV_SOURCES[:-1])
-        causes.append(invalid_value(path, "", f"must specify one of: {listed} or `{_ENV_SOURCES[-1]}`"))
-    elif len(given) > 1:
-        causes.append(invalid_value(path, "", "may not have more than one field specified at a time"))
-    if variable.get("value") and given:
-        causes.append(invalid_value(path, "", "may not be specified when `value` is not empty"))
-    if "fieldRef" in source:
-        causes += _field_ref(source["fieldRef"], f"{path}.fieldRef", _ENV_FIELDS)
-    for field in ("configMapKeyRef", "secretKeyRef"):
-        if field in source:
-            key = source[field].get("key") or ""
-            if not source[field].get("name"):
-                causes.append(required(f"{path}.{field}.name"))
-            if not key:
-                causes.append(required(f"{path}.{field}.key"))
-            else:
-                causes += all_messages(f"{path}.{field}.key", key, names.config_map_key(key))
-    if "resourceFieldRef" in source and not source["resourceFieldRef"].get("resource"):
-        causes.append(required(f"{path}.resourceFieldRef.resource"))
-    return causes
-
-
-def _field_ref(reference: Obj, path: str, allowed: tuple[str, ...]) -> list[Cause]:
-    if not reference.get("apiVersion"):
-        return [required(f"{path}.apiVersion")]
-    field = reference.get("fieldPath") or ""
-    if not field:
-        return [required(f"{path}.fieldPath")]
-    for prefix in ("metadata.labels['", "metadata.annotations['"):
-        if field.startswith(prefix) and field.endswith("']"):
-            key = field[len(prefix) : -2]
-            return all_messages(path, key, names.qualified_name(key.lower()))
-    if field not in allowed:
-        return [not_supported(f"{path}.fieldPath", field, sorted(allowed))]
-    return []
-
-
-def _env_from(source: Obj, path: str) -> list[Cause]:
-    given = [field for field in ("configMapRef", "secretRef") if field in source]
-    if len(given) != 1:
-        detail = (
-            "must specify one of: `configMapRef` or `secretRef`"
-            if not given
-            else "may not have more than one field specified at a time"
-        )
-        return [invalid_value(path, "", detail)]
-    return [] if source[given[0]].get("name") else [required(f"{path}.{given[0]}.name")]
-
-
-def _mounts(mounts: list[Obj], path: str, volumes: Mapping[str, Obj]) -> list[Cause]:
+def _host_port_conflicts(containers: list[Obj], path: str) -> list[Cause]:
     causes: list[Cause] = []
     seen: set[str] = set()
-    for index, mount in enumerate(mounts):
-        at = f"{path}[{index}]"
-        name, where = mount.get("name") or "", mount.get("mountPath") or ""
-        if not name:
-            causes.append(required(f"{at}.name"))
-        elif name not in volumes:
-            causes.append(not_found_value(f"{at}.name", name))
-        if not where:
-            causes.append(required(f"{at}.mountPath"))
-        elif where in seen:
-            causes.append(invalid_value(f"{at}.mountPath", where, "must be unique"))
-        seen.add(where)
-        for field in ("subPath", "subPathExpr"):
-            if inner := mount.get(field):
-                causes += _inner_path(inner, f"{at}.{field}")
-        if mount.get("subPath") and mount.get("subPathExpr"):
-            detail = "subPathExpr and subPath are mutually exclusive"
-            causes.append(invalid_value(f"{at}.subPathExpr", mount["subPathExpr"], detail))
-        causes += optional_one_of(
-            f"{at}.mountPropagation",
-            mount.get("mountPropagation"),
-            ("Bidirectional", "HostToContainer", "None"),
-        )
+    for index, container in enumerate(containers):
+        for position, port in enumerate(container.get("ports") or ()):
+            if not port.get("hostPort"):
+                continue
+            key = f"{port.get('protocol') or ''}/{port.get('hostIP') or ''}/{port['hostPort']}"
+            if key in seen:
+                causes.append(duplicate(f"{path}[{index}].ports[{position}].hostPort", key))
+            seen.add(key)
     return causes
 
 
-def _device(device: Obj, path: str, volumes: Mapping[str, Obj]) -> list[Cause]:
-    name = device.get("name") or ""
-    if not name:
-        return [required(f"{path}.name")]
-    if name not in volumes:
-        return [not_found_value(f"{path}.name", name)]
-    return [] if device.get("devicePath") else [required(f"{path}.devicePath")]
-
-
-def _inner_path(value: str, path: str) -> list[Cause]:
-    if value.startswith("/"):
-        return [invalid_value(path, value, "must be a relative path")]
-    return [invalid_value(path, value, "must not contain '..'")] if ".." in value.split("/") else []
-
-
-def _probe(probe: Obj, path: str, *, ready: bool) -> list[Cause]:
-    causes = _handler(probe, path, _HANDLERS)
-    for field in (
-        "initialDelaySeconds",
-        "timeoutSeconds",
-        "periodSeconds",
-        "successThreshold",
-        "failureThreshold",
-    ):
-        causes += non_negative(f"{path}.{field}", probe.get(field))
-    grace = probe.get("terminationGracePeriodSeconds")
-    if grace is not None:
-        at = f"{path}.terminationGracePeriodSeconds"
-        if ready:
-            causes.append(invalid_value(at, grace, "must not be set for readinessProbes"))
-        elif grace <= 0:
-            causes.append(invalid_value(at, grace, "must be greater than 0"))
-    if not ready and probe.get("successThreshold", 1) != 1:
-        causes.append(invalid_value(f"{path}.successThreshold", probe["successThreshold"], "must be 1"))
-    return causes
-
-
-def _handler(handler: Obj, path: str, kinds: tuple[str, ...]) -> list[Cause]:
-    given = [kind for kind in kinds if kind in handler]
-    if not given:
-        return [required(path, "must specify a handler type")]
-    causes = [
-        forbidden_field(f"{path}.{kind}", "may not specify more than 1 handler type") for kind in given[1:]
-    ]
-    kind, action = given[0], handler[given[0]]
-    at = f"{path}.{kind}"
-    match kind:
-        case "exec":
-            if not action.get("command"):
-                causes.append(required(f"{at}.command"))
-        case "httpGet":
-            if not action.get("path"):
-                causes.append(required(f"{at}.path"))
-            causes += _handler_port(action.get("port"), f"{at}.port")
-            causes += one_of(f"{at}.scheme", action.get("scheme"), ("HTTP", "HTTPS"))
-        case "tcpSocket":
-            causes += _handler_port(action.get("port"), f"{at}.port")
-        case "grpc":
-            number = action.get("port") or 0
-            causes += all_messages(f"{at}.port", number, names.port_number(number))
-    return causes
-
-
-def _handler_port(port: Any, path: str) -> list[Cause]:
-    if isinstance(port, str):
-        return all_messages(path, port, names.port_name(port))
-    return all_messages(path, port or 0, names.port_number(port or 0))
-
-
-def _security_context(context: Obj, path: str) -> list[Cause]:
+def _resize_policies(policies: list[Obj], path: str, restart_policy: str) -> list[Cause]:
     causes: list[Cause] = []
-    for field in ("runAsUser", "runAsGroup"):
-        value = context.get(field)
-        if value is not None and not 0 <= value < 2**31:
-            detail = "must be between 0 and 2147483647, inclusive"
-            causes.append(invalid_value(f"{path}.{field}", value, detail))
-    if context.get("allowPrivilegeEscalation") is False and context.get("privileged"):
+    seen: set[str] = set()
+    for index, policy in enumerate(policies):
+        name, restart = policy.get("resourceName") or "", policy.get("restartPolicy") or ""
+        if name in seen:
+            causes.append(duplicate(f"{path}[{index}]", name))
+        seen.add(name)
+        if not name:
+            causes.append(required(path))
+        elif name not in ("cpu", "memory"):
+            causes.append(not_supported(path, name, ("cpu", "memory")))
+        if not restart:
+            causes.append(required(path))
+        elif restart not in _RESIZE_POLICIES:
+            causes.append(not_supported(path, restart, _RESIZE_POLICIES))
+        if restart_policy == "Never" and restart != "NotRequired":
+            detail = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            causes.append(invalid_value(path, restart, detail))
+    return causes
+
+
+def _restart_rules(container: Obj, path: str) -> list[Cause]:
+    """A container's own restart policy, and rules by exit code."""
+    causes: list[Cause] = []
+    policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or []
+    if policy is not None and policy not in _RESTART_POLICIES:
+        causes.append(not_supported(f"{path}.restartPolicy", policy, _RESTART_POLICIES))
+    at = f"{path}.restartPolicyRules"
+    if rules and policy is None:
         causes.append(
-            invalid_value(
-                path, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            )
+            required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
         )
+    if len(rules) > _MAX_RULES:
+        causes.append(invalid_value(at, len(rules), f"must not have more than {_MAX_RULES} rules"))
+    for index, rule in enumerate(rules):
+        action = rule.get("action") or ""
+        if action not in ("Restart", "RestartAllContainers"):
+            where = f"{at}[{index}].action"
+            causes.append(not_supported(where, action, ("Restart",)) if action else required(where))
+        codes = rule.get("exitCodes")
+        if codes is None:
+            causes.append(required(f"{at}[{index}].exitCodes", "must be specified"))
+            continue
+        operator, values = codes.get("operator") or "", codes.get("values") or []
+        where = f"{at}[{index}].exitCodes"
+        if operator not in ("In", "NotIn"):
+            causes.append(
+                not_supported(f"{where}.operator", operator, ("In", "NotIn"))
+                if operator
+                else required(f"{where}.operator")
+            )
+        if not values:
+            detail = "must specify at least one value when operator is In or NotIn"
+            causes.append(required(f"{where}.values", detail))
+        elif len(values) > _MAX_EXIT_CODES:
+            detail = f"must not have more than {_MAX_EXIT_CODES} values"
+            causes.append(invalid_value(f"{where}.values", len(values), detail))
     return causes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from kubepy.api.validation.formats import valid_cidr
 from kubepy.api.validation.rules import (
     Rules,
     all_messages,
@@ -14,7 +15,6 @@ from kubepy.api.validation.rules import (
     spec_of,
 )
 from kubepy.api.validation.selectors import validate_label_selector
-from kubepy.api.validation.services import valid_cidr
 from kubepy.machinery import names
 from kubepy.machinery.field_errors import Cause, forbidden_field, invalid_value, required, too_long
 from kubepy.machinery.gvk import GK

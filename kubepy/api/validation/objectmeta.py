@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubepy.api.validation.formats import good_key, good_label
 from kubepy.api.validation.rules import NameRule, all_messages, immutable_field
 from kubepy.machinery import gvk, names
 from kubepy.machinery.field_errors import (
@@ -28,7 +29,8 @@ def validate_object_meta(
     if generate_name:
         # The base of a generated name may end in a dash: what follows makes it whole.
         base = generate_name.rstrip("-") if len(generate_name) > 1 else generate_name
-        causes += all_messages(f"{path}.generateName", generate_name, name_rule(base))
+        if messages := name_rule(base):
+            causes += all_messages(f"{path}.generateName", generate_name, messages)
     name = metadata.get("name") or ""
     if not name:
         causes.append(required(f"{path}.name", "name or generateName is required"))
@@ -38,8 +40,8 @@ def validate_object_meta(
     if namespaced:
         if not namespace:
             causes.append(required(f"{path}.namespace"))
-        elif messages := names.dns_label(namespace):
-            causes += all_messages(f"{path}.namespace", namespace, messages)
+        elif not good_label(namespace):
+            causes += all_messages(f"{path}.namespace", namespace, names.dns_label(namespace))
     elif namespaced is False and namespace:
         causes.append(forbidden_field(f"{path}.namespace", "not allowed on this type"))
     if (metadata.get("generation") or 0) < 0:
@@ -55,7 +57,7 @@ def validate_object_meta(
     if "ownerReferences" in metadata:
         causes += _owner_references(metadata["ownerReferences"] or [], f"{path}.ownerReferences")
     for finalizer in metadata.get("finalizers") or ():
-        causes += _finalizer(finalizer, f"{path}.finalizers")
+        causes += validate_finalizer(finalizer, f"{path}.finalizers")
     return causes
 
 
@@ -83,8 +85,10 @@ def validate_labels(labels: Obj, path: str) -> list[Cause]:
     """Check keys and values of labels."""
     causes: list[Cause] = []
     for key, value in labels.items():
-        causes += all_messages(path, key, names.qualified_name(key))
-        causes += all_messages(path, value, names.label_value(value))
+        if not good_key(key):
+            causes += all_messages(path, key, names.qualified_name(key))
+        if messages := names.label_value(value):
+            causes += all_messages(path, value, messages)
     return causes
 
 
@@ -93,7 +97,8 @@ def validate_annotations(annotations: Obj, path: str) -> list[Cause]:
     causes: list[Cause] = []
     size = 0
     for key, value in annotations.items():
-        causes += all_messages(path, key, names.qualified_name(key.lower()))
+        if not good_key(key.lower()):
+            causes += all_messages(path, key, names.qualified_name(key.lower()))
         size += len(key) + len(value.encode() if not value.isascii() else value)
     if size > MAX_ANNOTATIONS:
         causes.append(too_long(path, MAX_ANNOTATIONS))
@@ -134,7 +139,8 @@ def _owner_references(references: list[Obj], path: str) -> list[Cause]:
     return causes
 
 
-def _finalizer(finalizer: str, path: str) -> list[Cause]:
+def validate_finalizer(finalizer: str, path: str) -> list[Cause]:
+    """Check a finalizer's name."""
     causes = all_messages(path, finalizer, names.qualified_name(finalizer))
     if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
         causes.append(

@@ -1,18 +1,26 @@
-"""Rules of Services, Endpoints and EndpointSlices."""
+"""Rules of Services."""
 
 from __future__ import annotations
 
-import ipaddress
-
-from kubepy.api.validation.objectmeta import validate_labels
-from kubepy.api.validation.rules import (
-    Rules,
-    all_messages,
-    immutable_field,
-    one_of,
-    optional_one_of,
-    spec_of,
+from kubepy.api.validation.cluster_ips import (
+    is_headless,
+    validate_cluster_ips,
+    validate_cluster_ips_change,
+    validate_families_change,
 )
+from kubepy.api.validation.formats import (
+    dns_label,
+    dns_subdomain,
+    non_special_ip,
+    parse_ip,
+    qualified_name,
+    valid_cidr,
+    valid_ip,
+)
+from kubepy.api.validation.objectmeta import validate_labels
+from kubepy.api.validation.probes import port_number_or_name
+from kubepy.api.validation.rules import Rules, all_messages, spec_of
+from kubepy.api.validation.service_warnings import service_warnings
 from kubepy.machinery import names
 from kubepy.machinery.field_errors import (
     Cause,
@@ -21,40 +29,37 @@ from kubepy.machinery.field_errors import (
     invalid_value,
     not_supported,
     required,
-    too_many,
 )
 from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
+_POLICIES = ("Cluster", "Local")
+_AFFINITIES = ("ClientIP", "None")
+_DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
+_IP_MODES = ("Proxy", "VIP")
 _MAX_AFFINITY = 86400
-_MAX_ENDPOINTS = 1000
-_NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-
-
-def valid_ip(path: str, value: str) -> list[Cause]:
-    """Check an IP address of either family."""
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return [invalid_value(path, value, _NOT_AN_IP)]
-    return []
+_HINTS = "service.kubernetes.io/topology-aware-hints"
+_MODE = "service.kubernetes.io/topology-mode"
+_SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'"
 
 
 def _service(service: Obj) -> list[Cause]:
     spec = spec_of(service)
+    annotations = service["metadata"].get("annotations") or {}
     causes: list[Cause] = []
+    if _HINTS in annotations and annotations.get(_MODE, annotations[_HINTS]) != annotations[_HINTS]:
+        detail = f"must match annotations[{_HINTS}] when both are specified"
+        causes.append(invalid_value(f"metadata.annotations[{_MODE}]", annotations[_MODE], detail))
     kind = spec.get("type") or ""
-    headless = spec.get("clusterIP") == "None"
+    headless = is_headless(spec)
     ports = spec.get("ports") or []
     if not ports and not headless and kind != "ExternalName":
         causes.append(required("spec.ports"))
-    if kind == "LoadBalancer" and headless:
-        detail = "may not be set to 'None' for LoadBalancer services"
-        causes.append(invalid_value("spec.clusterIPs[0]", "None", detail))
-    if kind == "NodePort" and headless:
-        detail = "may not be set to 'None' for NodePort services"
+    if headless and kind in ("LoadBalancer", "NodePort"):
+        detail = f"may not be set to 'None' for {kind} services"
         causes.append(invalid_value("spec.clusterIPs[0]", "None", detail))
     if kind == "ExternalName":
         causes += _external_name(spec)
@@ -62,196 +67,230 @@ def _service(service: Obj) -> list[Cause]:
     if selector := spec.get("selector"):
         causes += validate_labels(selector, "spec.selector")
     causes += _affinity(spec)
-    causes += one_of("spec.type", kind, _TYPES)
+    causes += validate_cluster_ips(spec)
     for index, ip in enumerate(spec.get("externalIPs") or ()):
-        causes += valid_ip(f"spec.externalIPs[{index}]", ip)
-    causes += _cluster_ips(spec)
-    for field in ("externalTrafficPolicy", "internalTrafficPolicy"):
-        causes += optional_one_of(f"spec.{field}", spec.get(field), ("Cluster", "Local"))
-    causes += optional_one_of(
-        "spec.ipFamilyPolicy",
-        spec.get("ipFamilyPolicy"),
-        ("SingleStack", "PreferDualStack", "RequireDualStack"),
-    )
-    for index, family in enumerate(spec.get("ipFamilies") or ()):
-        causes += optional_one_of(f"spec.ipFamilies[{index}]", family, ("IPv4", "IPv6"))
-    if spec.get("loadBalancerClass") is not None and kind != "LoadBalancer":
-        detail = "may only be used when `type` is 'LoadBalancer'"
-        causes.append(forbidden_field("spec.loadBalancerClass", detail))
-    for index, block in enumerate(spec.get("loadBalancerSourceRanges") or ()):
-        at = f"spec.LoadBalancerSourceRanges[{index}]"
-        causes += valid_cidr(at, block.strip())
+        at = f"spec.externalIPs[{index}]"
+        causes += valid_ip(at, ip) or non_special_ip(at, ip)
+    if kind not in _TYPES:
+        causes.append(not_supported("spec.type", kind, _TYPES) if kind else required("spec.type"))
+    causes += _unique_ports(ports, kind)
+    causes += _balancer(spec, annotations, kind)
+    causes += _balancer_class(spec, None)
+    causes += _external_traffic(spec)
+    policy = spec.get("internalTrafficPolicy")
+    if policy is None:
+        if kind in ("NodePort", "LoadBalancer", "ClusterIP"):
+            causes.append(required("spec.internalTrafficPolicy"))
+    elif policy not in _POLICIES:
+        causes.append(not_supported("spec.internalTrafficPolicy", policy, _POLICIES))
+    distribution = spec.get("trafficDistribution")
+    if distribution is not None and distribution not in _DISTRIBUTIONS:
+        causes.append(not_supported("spec.trafficDistribution", distribution, _DISTRIBUTIONS))
     return causes
-
-
-def valid_cidr(path: str, value: str) -> list[Cause]:
-    """Check a CIDR block of either family."""
-    try:
-        ipaddress.ip_network(value, strict=False)
-        if "/" in value:
-            return []
-    except ValueError:
-        pass
-    return [invalid_value(path, value, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
 
 
 def _external_name(spec: Obj) -> list[Cause]:
-    causes: list[Cause] = []
-    if spec.get("clusterIP"):
-        detail = "may not be set for ExternalName services"
-        causes.append(forbidden_field("spec.clusterIP", detail))
+    causes = [
+        forbidden_field(f"spec.{field}", "may not be set for ExternalName services")
+        for field in ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
+        if spec.get(field)
+    ]
     name = (spec.get("externalName") or "").removesuffix(".")
-    if not name:
-        causes.append(required("spec.externalName"))
-    else:
-        causes += all_messages("spec.externalName", name, names.dns_subdomain(name))
-    return causes
+    return causes + (dns_subdomain(name, "spec.externalName") if name else [required("spec.externalName")])
 
 
 def _ports(ports: list[Obj]) -> list[Cause]:
     causes: list[Cause] = []
-    seen_names: set[str] = set()
-    seen: set[tuple[str, int]] = set()
-    node_ports: set[tuple[str, int]] = set()
+    seen: set[str] = set()
     for index, port in enumerate(ports):
         at = f"spec.ports[{index}]"
         name = port.get("name") or ""
         if not name and len(ports) > 1:
             causes.append(required(f"{at}.name"))
         elif name:
-            causes += all_messages(f"{at}.name", name, names.dns_label(name))
-            if name in seen_names:
+            causes += dns_label(name, f"{at}.name")
+            if name in seen:
                 causes.append(duplicate(f"{at}.name", name))
-            seen_names.add(name)
+            seen.add(name)
         number, protocol = port.get("port") or 0, port.get("protocol") or ""
         causes += all_messages(f"{at}.port", number, names.port_number(number))
-        causes += one_of(f"{at}.protocol", protocol, _PROTOCOLS)
-        target = port.get("targetPort")
-        if isinstance(target, int):
-            causes += all_messages(f"{at}.targetPort", target, names.port_number(target))
-        elif isinstance(target, str):
-            causes += all_messages(f"{at}.targetPort", target, names.port_name(target))
-        if (protocol, number) in seen:
-            causes.append(duplicate(at, {"protocol": protocol, "port": number}))
-        seen.add((protocol, number))
+        if protocol not in _PROTOCOLS:
+            where = f"{at}.protocol"
+            causes.append(not_supported(where, protocol, _PROTOCOLS) if protocol else required(where))
+        causes += port_number_or_name(port.get("targetPort"), f"{at}.targetPort")
+        application = port.get("appProtocol")
+        if application is not None:
+            causes += qualified_name(application, f"{at}.appProtocol")
+    return causes
+
+
+def _unique_ports(ports: list[Obj], kind: str) -> list[Cause]:
+    causes: list[Cause] = []
+    if kind == "ClusterIP":
+        causes += [
+            forbidden_field(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
+            for index, port in enumerate(ports)
+            if port.get("nodePort")
+        ]
+    node_ports: set[tuple[str, int]] = set()
+    for index, port in enumerate(ports):
         if node_port := port.get("nodePort"):
-            if (protocol, node_port) in node_ports:
-                causes.append(duplicate(f"{at}.nodePort", node_port))
-            node_ports.add((protocol, node_port))
+            key = (port.get("protocol") or "", node_port)
+            if key in node_ports:
+                causes.append(duplicate(f"spec.ports[{index}].nodePort", node_port))
+            node_ports.add(key)
+    seen: set[tuple[str, int]] = set()
+    for index, port in enumerate(ports):
+        key = (port.get("protocol") or "", port.get("port") or 0)
+        if key in seen:
+            causes.append(duplicate(f"spec.ports[{index}]", {"protocol": key[0], "port": key[1]}))
+        seen.add(key)
     return causes
 
 
 def _affinity(spec: Obj) -> list[Cause]:
-    causes = one_of("spec.sessionAffinity", spec.get("sessionAffinity"), ("ClientIP", "None"))
-    if spec.get("sessionAffinity") == "ClientIP":
-        seconds = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds")
-        if seconds is not None and not 0 < seconds <= _MAX_AFFINITY:
-            at = "spec.sessionAffinityConfig.clientIP.timeoutSeconds"
-            detail = f"must be greater than 0 and less than {_MAX_AFFINITY}"
-            causes.append(invalid_value(at, seconds, detail))
+    kind, config = spec.get("sessionAffinity") or "", spec.get("sessionAffinityConfig")
+    causes: list[Cause] = []
+    if not kind:
+        causes.append(required("spec.sessionAffinity"))
+    elif kind not in _AFFINITIES:
+        causes.append(not_supported("spec.sessionAffinity", kind, _AFFINITIES))
+    at = "spec.sessionAffinityConfig"
+    if kind == "None" and config is not None:
+        causes.append(forbidden_field(at, "must not be set when session affinity is None"))
+    if kind != "ClientIP":
+        return causes
+    detail = "when session affinity type is ClientIP"
+    if config is None:
+        return [*causes, required(at, detail)]
+    client = config.get("clientIP")
+    if client is None:
+        return [*causes, required(f"{at}.clientIP", detail)]
+    seconds = client.get("timeoutSeconds")
+    if seconds is None:
+        return [*causes, required(f"{at}.clientIP.timeoutSeconds", detail)]
+    if not 0 < seconds <= _MAX_AFFINITY:
+        detail = f"must be greater than 0 and less than {_MAX_AFFINITY}"
+        causes.append(invalid_value(f"{at}.clientIP.timeoutSeconds", seconds, detail))
     return causes
 
 
-def _cluster_ips(spec: Obj) -> list[Cause]:
+def _balancer(spec: Obj, annotations: Obj, kind: str) -> list[Cause]:
     causes: list[Cause] = []
-    addresses = spec.get("clusterIPs") or []
-    first = spec.get("clusterIP") or ""
-    if first and addresses and addresses[0] != first:
-        causes.append(invalid_value("spec.clusterIPs", addresses, "first value must match `clusterIP`"))
-    if len(addresses) > 2:
-        causes.append(invalid_value("spec.clusterIPs", addresses, "may only hold up to 2 values"))
-    for index, address in enumerate(addresses or ([first] if first else [])):
-        if address == "None":
-            if index > 0:
-                detail = "'None' must be the first and only value"
-                causes.append(invalid_value(f"spec.clusterIPs[{index}]", address, detail))
-        else:
-            causes += valid_ip(f"spec.clusterIPs[{index}]", address)
+    ranges = spec.get("loadBalancerSourceRanges")
+    if ranges:
+        at = "spec.LoadBalancerSourceRanges"
+        if kind != "LoadBalancer":
+            causes.append(forbidden_field(at, _BALANCER_ONLY))
+        for index, block in enumerate(ranges):
+            causes += valid_cidr(f"{at}[{index}]", block.strip())
+    elif _SOURCE_RANGES in annotations:
+        at = f"metadata.annotations[{_SOURCE_RANGES}]"
+        if kind != "LoadBalancer":
+            causes.append(forbidden_field(at, _BALANCER_ONLY))
+        listed = annotations[_SOURCE_RANGES].strip()
+        for block in listed.split(",") if listed else ():
+            causes += valid_cidr(at, block.strip())
+    allocate = spec.get("allocateLoadBalancerNodePorts")
+    if allocate is not None and kind != "LoadBalancer":
+        causes.append(forbidden_field("spec.allocateLoadBalancerNodePorts", _BALANCER_ONLY))
+    if allocate is None and kind == "LoadBalancer":
+        causes.append(required("allocateLoadBalancerNodePorts"))
+    return causes
+
+
+def _balancer_class(spec: Obj, old: Obj | None) -> list[Cause]:
+    at, name = "spec.loadBalancerClass", spec.get("loadBalancerClass")
+    if spec.get("type") != "LoadBalancer":
+        return [] if name is None else [forbidden_field(at, _BALANCER_ONLY)]
+    causes: list[Cause] = []
+    if old is not None and old.get("type") == "LoadBalancer" and name != old.get("loadBalancerClass"):
+        causes.append(invalid_value(at, name, "may not change once set"))
+    return causes + (qualified_name(name, at) if name is not None else [])
+
+
+def _is_external(spec: Obj) -> bool:
+    kind = spec.get("type")
+    if kind in ("LoadBalancer", "NodePort"):
+        return True
+    return kind == "ClusterIP" and bool(spec.get("externalIPs"))
+
+
+def _needs_health_check(spec: Obj) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+def _external_traffic(spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    at, policy = "spec.externalTrafficPolicy", spec.get("externalTrafficPolicy") or ""
+    if not _is_external(spec):
+        if policy:
+            detail = "may only be set for externally-accessible services"
+            causes.append(invalid_value(at, policy, detail))
+    elif policy not in _POLICIES:
+        causes.append(not_supported(at, policy, _POLICIES) if policy else required(at))
+    at, port = "spec.healthCheckNodePort", spec.get("healthCheckNodePort") or 0
+    if not _needs_health_check(spec):
+        if port:
+            detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+            causes.append(invalid_value(at, port, detail))
+    elif not port:
+        causes.append(required(at))
+    else:
+        causes += all_messages(at, port, names.port_number(port))
     return causes
 
 
 def _service_update(service: Obj, old: Obj) -> list[Cause]:
     spec, before = spec_of(service), spec_of(old)
-    causes: list[Cause] = []
-    address = before.get("clusterIP")
-    has_address = "ExternalName" not in (spec.get("type"), before.get("type"))
-    if address and has_address and spec.get("clusterIP") != address:
-        changed = spec.get("clusterIPs") or [spec.get("clusterIP") or ""]
-        causes.append(invalid_value("spec.clusterIPs[0]", changed, "may not change once set"))
-    if before.get("type") == spec.get("type") == "LoadBalancer":
-        causes += immutable_field(
-            "spec.loadBalancerClass", spec.get("loadBalancerClass"), before.get("loadBalancerClass")
-        )
+    causes = validate_cluster_ips_change(spec, before)
+    causes += validate_families_change(spec, before)
+    causes += _balancer_class(spec, before)
+    checked = _needs_health_check(before) and _needs_health_check(spec)
+    if checked and spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
+        causes.append(forbidden_field("spec.healthCheckNodePort", "field is immutable"))
     return causes + _service(service)
 
 
-def _endpoints(endpoints: Obj) -> list[Cause]:
+def _status(service: Obj, old: Obj) -> list[Cause]:
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    path = "status.loadBalancer.ingress"
+    if ingress and spec_of(service).get("type") != "LoadBalancer":
+        detail = "may only be used when `spec.type` is 'LoadBalancer'"
+        return [forbidden_field(path, detail)]
     causes: list[Cause] = []
-    for index, subset in enumerate(endpoints.get("subsets") or ()):
-        at = f"subsets[{index}]"
-        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
-            causes.append(required(at, "must specify `addresses` or `notReadyAddresses`"))
-        for field in ("addresses", "notReadyAddresses"):
-            for position, address in enumerate(subset.get(field) or ()):
-                causes += valid_ip(f"{at}.{field}[{position}].ip", address.get("ip") or "")
-        ports = subset.get("ports") or []
-        for position, port in enumerate(ports):
-            where = f"{at}.ports[{position}]"
-            if len(ports) > 1 and not port.get("name"):
-                causes.append(required(f"{where}.name"))
-            number = port.get("port") or 0
-            causes += all_messages(f"{where}.port", number, names.port_number(number))
-            causes += one_of(f"{where}.protocol", port.get("protocol"), _PROTOCOLS)
+    for index, entry in enumerate(ingress):
+        at = f"{path}[{index}]"
+        ip, mode = entry.get("ip") or "", entry.get("ipMode")
+        if ip:
+            causes += valid_ip(f"{at}.ip", ip)
+        if mode is None:
+            if ip:
+                causes.append(required(f"{at}.ipMode", "must be specified when `ip` is set"))
+        elif not ip:
+            causes.append(forbidden_field(f"{at}.ipMode", "may not be specified when `ip` is not set"))
+        elif mode not in _IP_MODES:
+            causes.append(not_supported(f"{at}.ipMode", mode, _IP_MODES))
+        causes += validate_ingress_hostname(entry.get("hostname") or "", f"{at}.hostname")
     return causes
 
 
-def _endpoint_slice(endpoint_slice: Obj) -> list[Cause]:
-    kind = endpoint_slice.get("addressType") or ""
-    causes: list[Cause] = []
-    if not kind:
-        causes.append(required("addressType"))
-    elif kind not in ("FQDN", "IPv4", "IPv6"):
-        causes.append(not_supported("addressType", kind, ("FQDN", "IPv4", "IPv6")))
-    endpoints = endpoint_slice.get("endpoints") or []
-    if len(endpoints) > _MAX_ENDPOINTS:
-        causes.append(too_many("endpoints", len(endpoints), _MAX_ENDPOINTS))
-    for index, endpoint in enumerate(endpoints):
-        at = f"endpoints[{index}].addresses"
-        addresses = endpoint.get("addresses") or []
-        if not addresses:
-            causes.append(required(at, "must contain at least 1 address"))
-        for position, address in enumerate(addresses):
-            if kind in ("IPv4", "IPv6"):
-                causes += _address_of_family(f"{at}[{position}]", address, kind)
-    seen: set[str] = set()
-    for index, port in enumerate(endpoint_slice.get("ports") or ()):
-        at = f"ports[{index}]"
-        name = port.get("name") or ""
-        if name:
-            causes += all_messages(f"{at}.name", name, names.dns_label(name))
-        if name in seen:
-            causes.append(duplicate(f"{at}.name", name))
-        seen.add(name)
-        causes += one_of(f"{at}.protocol", port.get("protocol"), _PROTOCOLS)
+def validate_ingress_hostname(hostname: str, path: str) -> list[Cause]:
+    """Check the name under which a load balancer is reached, if there is one."""
+    if not hostname:
+        return []
+    causes = dns_subdomain(hostname, path)
+    if parse_ip(hostname) is not None:
+        causes.append(invalid_value(path, hostname, "must be a DNS name, not an IP address"))
     return causes
-
-
-def _address_of_family(path: str, address: str, kind: str) -> list[Cause]:
-    try:
-        if f"IPv{ipaddress.ip_address(address).version}" == kind:
-            return []
-    except ValueError:
-        pass
-    return [invalid_value(path, address, f"must be a valid {kind} address")]
-
-
-def _endpoint_slice_update(endpoint_slice: Obj, old: Obj) -> list[Cause]:
-    causes = _endpoint_slice(endpoint_slice)
-    return causes + immutable_field("addressType", endpoint_slice.get("addressType"), old.get("addressType"))
 
 
 RULES: dict[GK, Rules] = {
-    GK("", "Service"): Rules(name=names.dns_1035_label, create=_service, update=_service_update),
-    GK("", "Endpoints"): Rules(create=_endpoints),
-    GK("discovery.k8s.io", "EndpointSlice"): Rules(create=_endpoint_slice, update=_endpoint_slice_update),
+    GK("", "Service"): Rules(
+        name=names.dns_label,
+        create=_service,
+        update=_service_update,
+        warnings=service_warnings,
+        subresources={"status": _status},
+    ),
 }

@@ -11,9 +11,11 @@ import random
 from collections.abc import Iterable
 
 from kubepy.api import resources as r
+from kubepy.api.validation.cluster_ips import validate_cluster_ips
 from kubepy.apiserver.cacher import Cacher, encoding, keys
 from kubepy.apiserver.registry.strategy import Strategy, Undo
 from kubepy.machinery import errors
+from kubepy.machinery.errors import Cause
 from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
@@ -23,7 +25,12 @@ from kubepy.util.clock import Clock
 _PORTS_PREFIX = "ranges/servicenodeports/"
 _TRIES = 64
 _SERVICE = GK("", "Service")
-_BAND = 128  # the lower part of each range is left to those who choose for themselves
+_FAMILIES = ("IPv4", "IPv6")
+
+
+def static_band(size: int, step: int, most: int) -> int:
+    """How many at the start of a range are left to those who choose for themselves."""
+    return 0 if size <= 16 else max(16, min(size // step, most))
 
 
 class Reservations:
@@ -77,8 +84,19 @@ class ServiceStrategy(Strategy):
         return await self._allocate(obj, {}, dry_run=dry_run)
 
     async def begin_update(self, obj: Obj, old: Obj, *, dry_run: bool) -> Undo | None:
-        """Allocate what is new; what is no longer used is given back by `repair`."""
+        """Allocate what is new."""
         return await self._allocate(obj, old, dry_run=dry_run)
+
+    async def after_update(self, obj: Obj, old: Obj) -> None:
+        """Give back what a change of the type or of the ports left unused."""
+        kept = set(_addresses(obj))
+        for address in _addresses(old):
+            if address not in kept:
+                await self._reservations.release(self._ip_prefix, address)
+        kept_ports = set(_node_ports(obj))
+        for port in _node_ports(old):
+            if port not in kept_ports:
+                await self._reservations.release(_PORTS_PREFIX, str(port))
 
     async def after_delete(self, obj: Obj) -> None:
         """Give everything back."""
@@ -109,26 +127,50 @@ class ServiceStrategy(Strategy):
         self, obj: Obj, old: Obj, taken: list[tuple[str, str]], *, dry_run: bool
     ) -> None:
         spec = obj["spec"]
-        if spec.get("type") == "ExternalName" or spec.get("clusterIP") == "None":
-            if spec.get("clusterIP") == "None":
-                spec.setdefault("clusterIPs", ["None"])
-                self._families(spec)
+        if spec.get("type") == "ExternalName":
             return
-        wanted = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
+        normalize_cluster_ips(spec, old.get("spec") or {})
+        self._families(obj)
+        if spec.get("clusterIP") == "None":
+            return
+        wanted = spec.get("clusterIP") or ""
         if wanted and wanted in _addresses(old):
             return
+        if validate_cluster_ips(spec):
+            return  # validation says what is wrong with it
         address = await (
             self._take_address(obj, wanted, dry_run) if wanted else self._any_address(obj, dry_run)
         )
         taken.append((self._ip_prefix, address))
         spec["clusterIP"], spec["clusterIPs"] = address, [address]
-        self._families(spec)
 
-    def _families(self, spec: Obj) -> None:
-        family = "IPv4" if self._network.version == 4 else "IPv6"
-        if not spec.get("ipFamilies"):
-            spec["ipFamilies"] = [family]
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
+    def _families(self, obj: Obj) -> None:
+        """Default ipFamilyPolicy and ipFamilies to what a cluster of one family has. Raises 422."""
+        spec = obj["spec"]
+        own = f"IPv{self._network.version}"
+        headless = spec.get("clusterIP") == "None"
+        if headless and not spec.get("selector"):
+            # Whoever manages the endpoints may have any, also of the family the cluster has not.
+            policy = spec.setdefault("ipFamilyPolicy", "RequireDualStack")
+            families = spec.setdefault("ipFamilies", [own])
+            if policy != "SingleStack" and len(families) == 1 and families[0] in _FAMILIES:
+                families.append(_FAMILIES[1 - _FAMILIES.index(families[0])])
+            return
+        causes: list[Cause] = []
+        policy = spec.setdefault("ipFamilyPolicy", "SingleStack")
+        if policy == "RequireDualStack":
+            detail = "this cluster is not configured for dual-stack services"
+            causes.append(errors.invalid_value("spec.ipFamilyPolicy", policy, detail))
+        families = spec.get("ipFamilies") or []
+        causes += [
+            errors.invalid_value(f"spec.ipFamilies[{index}]", family, "not configured on this cluster")
+            for index, family in enumerate(families)
+            if family in _FAMILIES and family != own
+        ]
+        if causes:
+            raise errors.invalid(_SERVICE, obj["metadata"].get("name", ""), causes)
+        if not families:
+            spec["ipFamilies"] = [own]
 
     async def _take_address(self, obj: Obj, wanted: str, dry_run: bool) -> str:
         name = obj["metadata"].get("name", "")
@@ -151,16 +193,20 @@ class ServiceStrategy(Strategy):
         return str(parsed)
 
     async def _any_address(self, obj: Obj, dry_run: bool) -> str:
-        size = self._network.num_addresses - 2
-        offset = min(max(16, size // 16), 256) if size > 32 else 0
-        for _ in range(_TRIES):
-            address = str(self._network.network_address + 1 + random.randrange(offset, size))
+        size = self._network.num_addresses
+        offset = static_band(size, 16, 256)
+        # The first address is the network's, the last the broadcast's.
+        dynamic, static = range(max(offset, 1), size - 1), range(1, max(offset, 1))
+        first = self._network.network_address
+        for _ in range(min(_TRIES, len(dynamic))):
+            address = str(first + random.choice(dynamic))
             if await self._reserve_address(obj, address, dry_run):
                 return address
         used = set(self._reservations.names(self._ip_prefix))
-        for host in self._network.hosts():
-            if str(host) not in used and await self._reserve_address(obj, str(host), dry_run):
-                return str(host)
+        for number in (*dynamic, *static):
+            address = str(first + number)
+            if address not in used and await self._reserve_address(obj, address, dry_run):
+                return address
         raise errors.internal_error("failed to allocate a serviceIP: range is full")
 
     async def _reserve_address(self, obj: Obj, address: str, dry_run: bool) -> bool:
@@ -228,11 +274,12 @@ class ServiceStrategy(Strategy):
 
     async def _any_port(self, taken: list[tuple[str, str]], dry_run: bool) -> int:
         low, high = self._ports
-        upper = range(low + _BAND, high + 1) if high - low > 2 * _BAND else range(low, high + 1)
-        candidates = random.sample(upper, min(_TRIES, len(upper)))
+        start = low + static_band(high - low + 1, 32, 128)
+        dynamic, static = range(start, high + 1), range(low, start)
+        taken_here = {name for prefix, name in taken if prefix == _PORTS_PREFIX}
         number: int
-        for number in (*candidates, *range(low, high + 1)):
-            if dry_run and (_PORTS_PREFIX, str(number)) in taken:
+        for number in (*random.sample(dynamic, min(_TRIES, len(dynamic))), *dynamic, *static):
+            if dry_run and str(number) in taken_here:
                 continue
             if await self._reservations.take(_PORTS_PREFIX, str(number), _port_object(), dry_run=dry_run):
                 taken.append((_PORTS_PREFIX, str(number)))
@@ -264,6 +311,22 @@ class ServiceStrategy(Strategy):
                 await self._reserve_address(service, address, dry_run=False)
         for port in used_ports - ports:
             await self._reservations.take(_PORTS_PREFIX, port, _port_object(), dry_run=False)
+
+
+def normalize_cluster_ips(spec: Obj, old: Obj) -> None:
+    """Make clusterIPs follow clusterIP where a client knows only the older field."""
+    first, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
+    if not old:
+        if first and not addresses:
+            spec["clusterIPs"] = [first]
+        return
+    if addresses != (old.get("clusterIPs") or []):
+        return
+    was = old.get("clusterIP") or ""
+    if was and not first:
+        spec.pop("clusterIPs", None)
+    elif first and first != was:
+        spec["clusterIPs"] = [first, *addresses[1:]]
 
 
 def _port_object() -> Obj:

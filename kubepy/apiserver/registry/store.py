@@ -299,14 +299,18 @@ class Store:
             causes = self.kind.validate_update(obj, old, subresource)
             if causes:
                 raise errors.invalid(self.resource.gk, name, causes)
-            for warning in self.kind.warnings(obj):
-                context.warn(warning)
+            if not subresource:
+                for warning in self.kind.warnings(obj):
+                    context.warn(warning)
             if not admitted:
                 await self._admission.validate(attributes)
-            return await self._replace(entry, obj, old, dry_run=dry_run)
+            written = await self._replace(entry, obj, old, dry_run=dry_run)
         except BaseException:
             await _undo(undo)
             raise
+        if not dry_run and not subresource and not written.deleted:
+            await self.strategy.after_update(obj, old)
+        return written
 
     async def _replace(
         self, entry: Entry, obj: Obj, old: Obj, *, dry_run: bool = False, stored: bool = False

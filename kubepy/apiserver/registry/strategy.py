@@ -76,5 +76,8 @@ class Strategy:
         """The same for an update."""
         return None
 
+    async def after_update(self, obj: Obj, old: Obj) -> None:
+        """Give back what the object had and has no more."""
+
     async def after_delete(self, obj: Obj) -> None:
         """Give back what the object had taken."""
