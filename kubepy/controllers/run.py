@@ -20,6 +20,7 @@ from kubepy.controllers.context import Context
 from kubepy.controllers.deployment import controller as deployment
 from kubepy.controllers.endpointslice import controller as endpointslice
 from kubepy.controllers.garbagecollector.controller import GarbageCollector
+from kubepy.controllers.job import controller as job
 from kubepy.controllers.namespace import lifecycle as namespace
 from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
@@ -43,6 +44,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "certificatesigningrequest-cleaner-controller": certificate_cleaner.new,
     "deployment-controller": deployment.new,
     "replicaset-controller": replicaset.new,
+    "job-controller": job.new,
     "endpointslice-controller": endpointslice.new_slices,
     "endpoints-controller": endpointslice.new_endpoints,
     "node-ipam-controller": ipam.new,
