@@ -50,7 +50,8 @@ def _address(address: Obj, path: str) -> list[Cause]:
     node = address.get("nodeName")
     if node is not None:
         causes += dns_subdomain(node, f"{path}.nodeName")
-    return causes + non_special_ip(f"{path}.ip", ip)
+    # Unlike Kubernetes: clusters inside one process have their backends on loopback.
+    return causes + non_special_ip(f"{path}.ip", ip, loopback=True)
 
 
 def _protocol(port: Obj, path: str) -> list[Cause]:
@@ -100,7 +101,7 @@ def _endpoint(endpoint: Obj, kind: str, path: str) -> list[Cause]:
     for position, address in enumerate(addresses):
         at = f"{path}.addresses[{position}]"
         if kind in ("IPv4", "IPv6"):
-            causes += ip_of_family(at, address, int(kind[-1])) + non_special_ip(at, address)
+            causes += ip_of_family(at, address, int(kind[-1])) + non_special_ip(at, address, loopback=True)
         elif kind == "FQDN":
             causes += fully_qualified_domain(address, at)
     node = endpoint.get("nodeName")

@@ -162,15 +162,15 @@ def ip_of_family(path: str, value: str, version: int) -> list[Cause]:
     return []
 
 
-def non_special_ip(path: str, value: str) -> list[Cause]:
-    """Refuse addresses that mean something else on every node."""
+def non_special_ip(path: str, value: str, *, loopback: bool = False) -> list[Cause]:
+    """Refuse addresses that mean something else on every node; `loopback` lets those of the machine pass."""
     address = _sloppy_ip(value)
     if address is None:
         return [invalid_value(path, value, "must be a valid IP address")]
     found: list[str] = []
     if address.is_unspecified:
         found.append(f"may not be unspecified ({value})")
-    if address.is_loopback:
+    if address.is_loopback and not loopback:
         found.append("may not be in the loopback range (127.0.0.0/8, ::1/128)")
     if address.is_link_local:
         found.append("may not be in the link-local range (169.254.0.0/16, fe80::/10)")
