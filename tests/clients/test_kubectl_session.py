@@ -274,3 +274,32 @@ def test_debug_run_and_events(kubectl: Session) -> None:
     )
     described = kubectl("describe", "pod/p")
     assert "Status:           Pending" in described
+
+
+def test_a_namespace_and_a_definition_take_their_instances_along(kubectl: Session) -> None:
+    crd = json.loads(
+        json.dumps(WIDGETS).replace("widget", "gizmo").replace("Widget", "Gizmo").replace('"wd"', '"gz"')
+    )
+    kubectl("apply", "-f", "-", stdin=crd)
+    kubectl("wait", "--for=condition=Established", "crd/gizmos.clients.example.com", "--timeout=10s")
+    gizmo = {"apiVersion": "clients.example.com/v1", "kind": "Gizmo", "spec": {"size": "small"}}
+    kubectl("create", "namespace", "gizmo-land")
+    for name in ("a", "b"):
+        kubectl("apply", "-n", "gizmo-land", "-f", "-", stdin={**gizmo, "metadata": {"name": name}})
+    held = {"name": "held", "finalizers": ["example.com/hold"]}
+    kubectl("apply", "-n", "gizmo-land", "-f", "-", stdin={**gizmo, "metadata": held})
+    kubectl("delete", "namespace", "gizmo-land", "--wait=false")
+    kubectl("wait", "--for=delete", "gizmo/a", "gizmo/b", "-n", "gizmo-land", "--timeout=20s")
+    kubectl(
+        "wait", "--for=jsonpath={.status.conditions[?(@.type==\"NamespaceFinalizersRemaining\")].status}=True",
+        "namespace/gizmo-land", "--timeout=20s",
+    )  # fmt: skip
+    message = '{.status.conditions[?(@.type=="NamespaceFinalizersRemaining")].message}'
+    assert "example.com/hold in 1 resource instances" in kubectl.field("namespace/gizmo-land", message[1:-1])
+    kubectl(
+        "patch", "gizmo/held", "-n", "gizmo-land", "--type=merge", "-p", '{"metadata":{"finalizers":null}}'
+    )
+    kubectl("wait", "--for=delete", "namespace/gizmo-land", "--timeout=20s")
+    kubectl("apply", "-f", "-", stdin={**gizmo, "metadata": {"name": "last"}})
+    kubectl("delete", "crd/gizmos.clients.example.com", "--timeout=20s")
+    assert "the server could not find the requested resource" in kubectl("get", "gizmos", check=False)
