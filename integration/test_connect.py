@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,21 @@ def test_run_attached_gives_the_exit_code(namespace: Namespace) -> None:
         stdin="this\n",
     )  # fmt: skip
     assert (done.returncode, done.stdout.splitlines()[0]) == (3, "got this")
+
+
+def test_debug_joins_the_processes_of_its_target(web: Namespace) -> None:
+    web.ok(
+        "debug", "pod/web", "--image=busybox", "--target=web", "--container=dbg", "--profile=general",
+        "--attach=false", "-q", "--", "sh", "-c", "ps; sleep 1; exit 6",
+    )  # fmt: skip
+
+    def ended() -> Any:
+        statuses = web.json("get", "pod", "web")["status"].get("ephemeralContainerStatuses") or [{}]
+        return statuses[0].get("state", {}).get("terminated")
+
+    assert until(ended, "the debugger's end")["exitCode"] == 6
+    assert "httpd -f -p 80" in web.ok("logs", "web", "-c", "dbg")
+    assert web.status_column("web") == "Running"
 
 
 OFFICIAL_EXEC = """

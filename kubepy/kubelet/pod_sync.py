@@ -166,7 +166,7 @@ class PodSyncer:
                 pod, kill.container, seconds, next(iter(runtime.ips), ""), kill.message
             )
             state.waiting.pop(kill.container.name, None)
-        if not actions.start and not actions.create_sandbox:
+        if not actions.start and not actions.start_ephemeral and not actions.create_sandbox:
             return None
         if actions.kill:
             # The killed ones' ends are what their back-off counts from.
@@ -240,7 +240,7 @@ class PodSyncer:
         around: PodEnvironment,
     ) -> float | None:
         waits: list[float] = []
-        for container in actions.start:
+        for container in (*actions.start_ephemeral, *actions.start):
             name = container["name"]
             latest = runtime.latest(name)
             wait = self._crash_loop(pod, state, name, latest)
@@ -249,7 +249,10 @@ class PodSyncer:
                 continue
             attempt = latest.attempt + 1 if latest is not None else _restarts_before(pod, name)
             try:
-                await self._starter.start(pod, container, around, attempt)
+                target = runtime.latest(container.get("targetContainerName") or "")
+                await self._starter.start(
+                    pod, container, around, attempt, target=target.id if target is not None else ""
+                )
             except StartError as error:
                 state.waiting[name] = (error.reason, error.message)
                 if error.reason in ("ErrImagePull", "ImagePullBackOff"):

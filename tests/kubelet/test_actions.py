@@ -100,3 +100,19 @@ def test_a_changed_image_replaces_the_container() -> None:
     actions = compute_actions(pod(container(image="busybox:2")), runtime(running()), FINE)
     assert [k.message for k in actions.kill] == ["Container c definition changed, will be restarted"]
     assert names(actions.start) == ["c"]
+
+
+def test_an_ephemeral_container_starts_once_and_keeps_no_pod() -> None:
+    added = pod(container("a"), ephemeralContainers=[container("debugger")])
+    actions = compute_actions(added, runtime(running("a")), FINE)
+    assert (names(actions.start_ephemeral), actions.start) == (["debugger"], [])
+    ended = runtime(running("a"), exited("debugger", code=1))
+    assert compute_actions(added, ended, FINE) == PodActions()
+    waiting = pod(
+        container("a"), initContainers=[container("i")], ephemeralContainers=[container("debugger")]
+    )
+    actions = compute_actions(waiting, runtime(running("i")), FINE)
+    assert (names(actions.start_ephemeral), actions.start) == (["debugger"], [])
+    done = pod(container("a"), restartPolicy="Never", ephemeralContainers=[container("debugger")])
+    actions = compute_actions(done, runtime(exited("a")), FINE)
+    assert (actions.kill_pod, actions.start_ephemeral) == (True, [])

@@ -34,6 +34,7 @@ class PodActions:
     attempt: int = 0
     sandbox_changed: bool = False
     start: list[Obj] = field(default_factory=list)
+    start_ephemeral: list[Obj] = field(default_factory=list)
     kill: list[Kill] = field(default_factory=list)
 
 
@@ -90,6 +91,10 @@ def compute_actions(pod: Obj, runtime: PodRuntime, probes: ProbeVerdicts) -> Pod
         _with_new_sandbox(pod, runtime, actions)
         return actions
     spec = pod.get("spec") or {}
+    # Once each, whatever becomes of them, and also while init containers still run.
+    actions.start_ephemeral = [
+        c for c in spec.get("ephemeralContainers") or () if runtime.latest(c["name"]) is None
+    ]
     if not _init_containers(pod, runtime, probes, actions):
         return actions
     kept = 0
@@ -100,6 +105,7 @@ def compute_actions(pod: Obj, runtime: PodRuntime, probes: ProbeVerdicts) -> Pod
     if not kept and not starting:
         actions.kill_pod = True
         actions.start.clear()
+        actions.start_ephemeral.clear()
     return actions
 
 

@@ -36,6 +36,7 @@ class ContainerPlan:
     mounts: Sequence[Mount]
     resources: CgroupResources
     oom_score_adj: int
+    target: str = ""  # the id of the container whose process namespace it joins
 
 
 def container_config(pod: Obj, container: Obj, plan: ContainerPlan) -> Any:
@@ -70,7 +71,7 @@ def container_config(pod: Obj, container: Obj, plan: ContainerPlan) -> Any:
         stdin_once=bool(container.get("stdinOnce")),
         tty=bool(container.get("tty")),
         linux=m.LinuxContainerConfig(
-            resources=resources, security_context=container_security(pod, container)
+            resources=resources, security_context=container_security(pod, container, plan.target)
         ),
     )
 

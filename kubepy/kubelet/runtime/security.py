@@ -32,17 +32,23 @@ READONLY_PATHS = (
 )
 
 
-def namespace_options(pod: Obj) -> Any:
-    """Which namespaces the pod has of its own, and which it shares with the node."""
+def namespace_options(pod: Obj, target: str = "") -> Any:
+    """Which namespaces the pod has of its own, and which it shares with the node.
+
+    `target` is a container whose process namespace is joined, where the pod has none for all.
+    """
     spec = pod.get("spec") or {}
     if spec.get("hostPID"):
         pid = m.NODE
+    elif spec.get("shareProcessNamespace"):
+        pid = m.POD
     else:
-        pid = m.POD if spec.get("shareProcessNamespace") else m.CONTAINER
+        pid = m.TARGET if target else m.CONTAINER
     return m.NamespaceOption(
         network=m.NODE if spec.get("hostNetwork") else m.POD,
         pid=pid,
         ipc=m.NODE if spec.get("hostIPC") else m.POD,
+        target_id=target if pid == m.TARGET else "",
     )
 
 
@@ -97,12 +103,12 @@ def sandbox_security(pod: Obj, *, privileged: bool) -> Any:
     return security
 
 
-def container_security(pod: Obj, container: Obj) -> Any:
+def container_security(pod: Obj, container: Obj, target: str = "") -> Any:
     context = effective(pod, container)
     privileged = bool(context.get("privileged"))
     capabilities = context.get("capabilities") or {}
     security = m.LinuxContainerSecurityContext(
-        namespace_options=namespace_options(pod),
+        namespace_options=namespace_options(pod, target),
         privileged=privileged,
         readonly_rootfs=bool(context.get("readOnlyRootFilesystem")),
         no_new_privs=context.get("allowPrivilegeEscalation") is False,

@@ -63,7 +63,10 @@ class Starter:
         self._node = node
         self._killer = killer
 
-    async def start(self, pod: Obj, container: Obj, around: PodEnvironment, attempt: int) -> None:
+    async def start(
+        self, pod: Obj, container: Obj, around: PodEnvironment, attempt: int, *, target: str = ""
+    ) -> None:
+        """`target` is the container whose processes an ephemeral one shall see."""
         node, name = self._node, container["name"]
         path = field_path(pod, name)
         image = await node.images.ensure(pod, container, around.pull_secrets, around.sandbox_config, path)
@@ -84,6 +87,7 @@ class Starter:
             mounts=mounts,
             resources=container_resources(container),
             oom_score_adj=oom_score_adj(container, qos, node.facts.memory, priority),
+            target=target,
         )
         config = container_config(pod, container, plan)
         container_id = await self._create(pod, config, around, path)

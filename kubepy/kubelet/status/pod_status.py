@@ -37,6 +37,10 @@ def pod_status(pod: Obj, runtime: PodRuntime, view: StatusView, now: str) -> Obj
         containers = spec.get(field_name) or ()
         init = key == "initContainerStatuses"
         lists[key] = [container_status(pod, c, runtime, view.containers, init=init) for c in containers]
+    for entry in lists["ephemeralContainerStatuses"]:
+        # Nobody probes them, and no traffic waits for them.
+        entry["ready"] = False
+        entry.pop("started")
     statuses = {
         entry["name"]: entry for key in ("initContainerStatuses", "containerStatuses") for entry in lists[key]
     }
