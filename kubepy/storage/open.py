@@ -7,7 +7,7 @@ from pathlib import Path
 from kubepy.storage.etcd.options import EtcdOptions
 from kubepy.storage.interface import Backend, StorageError
 from kubepy.storage.memory import MemoryBackend
-from kubepy.storage.sqlite import SQLiteBackend
+from kubepy.storage.sqlite.backend import SQLiteBackend
 from kubepy.util.clock import Clock
 
 

@@ -1,6 +1,9 @@
 """What only a file can get wrong."""
 
+import os
 import sqlite3
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -74,7 +77,7 @@ async def test_unknown_storages_are_named(tmp_path: Path) -> None:
         await open_backend("mysql://x", FakeClock())
 
 
-async def test_a_full_disk_fails_the_write_and_nothing_else(path: Path) -> None:
+async def test_a_file_that_may_not_grow_fails_the_write_and_nothing_else(path: Path) -> None:
     backend = await open_backend(f"sqlite://{path}", FakeClock())
     await backend.create("/before", b"1")
     writer = backend._writer_connection  # type: ignore[attr-defined]
@@ -89,6 +92,56 @@ async def test_a_full_disk_fails_the_write_and_nothing_else(path: Path) -> None:
     await backend.aclose()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.root
+async def test_a_full_disk_is_survived(small_disk: Path) -> None:
+    url = f"sqlite://{small_disk}/state.db"
+    filler = small_disk / "filler"
+    backend = await open_backend(url, FakeClock())
+    written: dict[str, int] = {}
+    refused = 0
+    async with backend.watch("/", 0) as watch:
+        filler.write_bytes(b"x" * 8_000_000)
+        for n in range(500):  # writers keep trying
+            try:
+                written[f"/{n}"] = await backend.create(f"/{n}", b"x" * 20_000)
+            except StorageUnavailableError as error:
+                assert "full" in str(error) or "I/O" in str(error)  # noqa: PT017 -- some succeed
+                refused += 1
+        assert refused > 0
+        found = {kv.key: kv.revision for kv in (await backend.list("/")).items}
+        assert found == written
+        filler.unlink()
+        for key in list(written)[::2]:
+            await backend.delete(key, written.pop(key))
+        await backend.compact(await backend.current_revision())
+        written["/after"] = await backend.create("/after", b"")
+        last = await backend.current_revision()
+        alive: dict[str, int] = {}
+        async for batch in watch:
+            for event in batch.events:
+                alive[event.key] = event.revision
+                if event.deleted:
+                    del alive[event.key]
+            if batch.revision == last:
+                break
+    assert alive == written
+    await backend.aclose()
+    reopened = await open_backend(url, FakeClock())  # which checks its integrity
+    assert {kv.key: kv.revision for kv in (await reopened.list("/")).items} == written
+    await reopened.aclose()
+
+
 async def test_compaction_gives_space_back(path: Path) -> None:
     backend = await open_backend(f"sqlite://{path}", FakeClock())
     revision = await backend.create("/k", b"x" * 50_000)
@@ -97,6 +150,40 @@ async def test_compaction_gives_space_back(path: Path) -> None:
     before = (await backend.status()).size_bytes
     await backend.compact(revision)
     assert (await backend.status()).size_bytes < before / 5
+    await backend.aclose()
+
+
+async def test_the_file_stays_as_small_as_what_it_holds(path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    revision = await backend.create("/k", b"x" * 20_000)
+    sizes = []
+    for _ in range(6):
+        for _ in range(100):
+            revision = await backend.update("/k", b"x" * 20_000, revision)
+        await backend.compact(revision)
+        sizes.append(sum(file.stat().st_size for file in path.parent.iterdir()))
+    assert max(sizes) < 9_000_000  # 12 MB were written, and the write-ahead log counts, too
+    assert max(sizes[3:]) <= max(sizes[:3])
+    await backend.aclose()
+
+
+async def test_a_file_of_the_first_schema_keeps_counting(path: Path) -> None:
+    """Its ids were counted by AUTOINCREMENT, which remembers the newest even after its row went."""
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    await backend.aclose()
+    old = sqlite3.connect(path)
+    old.executescript(
+        "ALTER TABLE revisions RENAME TO new; CREATE TABLE revisions (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " key TEXT NOT NULL, create_revision INTEGER NOT NULL, previous_revision INTEGER NOT NULL,"
+        " deleted INTEGER NOT NULL, expires_at REAL, value BLOB NOT NULL); DROP TABLE new;"
+    )
+    old.close()
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    created = await backend.create("/a", b"")
+    await backend.compact(await backend.delete("/a", created))
+    await backend.aclose()
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    assert await backend.create("/a", b"") == created + 2
     await backend.aclose()
 
 

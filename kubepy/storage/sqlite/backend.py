@@ -1,22 +1,19 @@
-"""SQLite: one append-only table whose AUTOINCREMENT id is the revision.
+"""The storage on SQLite: one writer thread, one reader, both beside the event loop.
 
-One writer thread takes all writes that wait, does them in one transaction, and answers only after the
-commit (WAL, synchronous=FULL): durable before the client hears of it, and one fsync for many writers.
-Readers use a connection of their own, which WAL lets read while the writer writes.
+The writer takes all writes that wait, does them in one transaction, and answers only after the commit (WAL,
+synchronous=FULL): durable before the client hears of it, and one fsync for many writers. Each write is one
+statement that compares and inserts. Readers use a connection of their own, which WAL lets read meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import queue
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -36,34 +33,10 @@ from kubepy.storage.interface import (
     Watch,
     WatchBatch,
 )
+from kubepy.storage.sqlite.file import copy, open_file, vacuum
 from kubepy.util.clock import Clock
 
-APPLICATION_ID = 0x6B706B73  # "kpks" in the file's header: how a foreign database is told from ours
-SCHEMA_VERSION = 1
 _COMPACT_CHUNK = 2000  # revisions per transaction, so that writers get in between
-_VACUUM_PAGES = 2000
-
-_SCHEMA = f"""
-PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA journal_mode = WAL;
-BEGIN;
-CREATE TABLE revisions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  key TEXT NOT NULL,
-  create_revision INTEGER NOT NULL,  -- 0 in the row that creates the key: its own id
-  previous_revision INTEGER NOT NULL,
-  deleted INTEGER NOT NULL,
-  expires_at REAL,
-  value BLOB NOT NULL
-);
-CREATE INDEX revisions_by_key ON revisions (key, id);
-CREATE INDEX revisions_by_expiry ON revisions (expires_at) WHERE expires_at IS NOT NULL;
-CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO facts VALUES ('compact_revision', 0);
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
 
 _LIST = """
 SELECT key, value, id, coalesce(nullif(create_revision, 0), id) FROM revisions AS r
@@ -77,15 +50,32 @@ WHERE key > ? AND key < ? AND NOT deleted
   AND id = (SELECT max(id) FROM revisions WHERE key = r.key AND id <= ?)
 """
 
+# A key is free when nothing is known of it or the last thing known is its deletion.
+_CREATE = """
+INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
+SELECT ?1, ?2, 0, 0, 0, ?3, ?4
+WHERE coalesce((SELECT deleted FROM revisions WHERE key = ?2 ORDER BY id DESC LIMIT 1), 1)
+"""
+_SWAP = """
+INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
+SELECT ?1, key, coalesce(nullif(create_revision, 0), id), id, ?5, ?4, coalesce(?6, value) FROM revisions
+WHERE id = ?3 AND key = ?2 AND NOT deleted
+  AND NOT EXISTS (SELECT 1 FROM revisions WHERE key = ?2 AND id > ?3)
+RETURNING create_revision, value
+"""
+
 _T = TypeVar("_T")
 
 
-@dataclass
 class _Batch:
-    """What one transaction did: the events to tell once it is committed."""
+    """One transaction: the newest revision in it and the events to tell once it is committed."""
 
-    connection: sqlite3.Connection
-    events: list[Event] = field(default_factory=list)
+    __slots__ = ("cursor", "events", "revision")
+
+    def __init__(self, connection: sqlite3.Connection, revision: int) -> None:
+        self.cursor = connection.cursor()
+        self.revision = revision
+        self.events: list[Event] = []
 
 
 _Operation = Callable[[_Batch], Any]
@@ -96,7 +86,7 @@ def _prefix_end(prefix: str) -> str:
     return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else "\U0010ffff"
 
 
-def _current(connection: sqlite3.Connection, key: str) -> KeyValue | None:
+def _current(connection: sqlite3.Connection | sqlite3.Cursor, key: str) -> KeyValue | None:
     row = connection.execute(
         "SELECT value, id, create_revision, deleted FROM revisions WHERE key = ? ORDER BY id DESC LIMIT 1",
         (key,),
@@ -104,16 +94,24 @@ def _current(connection: sqlite3.Connection, key: str) -> KeyValue | None:
     return None if row is None or row[3] else KeyValue(key, row[0], row[1], row[2] or row[1])
 
 
-def _append(
-    batch: _Batch, key: str, value: bytes, old: KeyValue | None, expires_at: float | None, *, deleted: bool
-) -> int:
-    cursor = batch.connection.execute(
-        "INSERT INTO revisions (key, create_revision, previous_revision, deleted, expires_at, value)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (key, old.create_revision if old else 0, old.revision if old else 0, deleted, expires_at, value),
-    )
-    revision = cursor.lastrowid or 0
-    batch.events.append(Event(key, value, revision, old.create_revision if old else revision, deleted))
+def _create(batch: _Batch, key: str, value: bytes, expires_at: float | None) -> int:
+    revision = batch.revision + 1
+    if batch.cursor.execute(_CREATE, (revision, key, expires_at, value)).rowcount != 1:
+        raise KeyExistsError(key)
+    batch.revision = revision
+    batch.events.append(Event(key, value, revision, revision, False))
+    return revision
+
+
+def _swap(batch: _Batch, key: str, expected: int, value: bytes | None, expires_at: float | None) -> int:
+    """Update, or with no value delete, a key that is at the expected revision."""
+    revision = batch.revision + 1
+    deleted = value is None
+    row = batch.cursor.execute(_SWAP, (revision, key, expected, expires_at, deleted, value)).fetchone()
+    if row is None:
+        raise ConflictError(key, _current(batch.cursor, key))
+    batch.revision = revision
+    batch.events.append(Event(key, row[1], revision, row[0], deleted))
     return revision
 
 
@@ -130,7 +128,7 @@ class SQLiteBackend:
         self._loop = asyncio.get_running_loop()
         self._broadcaster = Broadcaster()
         self._closed = False
-        self._revision = _sequence(self._reader_connection)
+        self._revision = self._written = _newest(self._reader_connection)
         self._queue: queue.SimpleQueue[tuple[_Operation, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
@@ -139,7 +137,7 @@ class SQLiteBackend:
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> SQLiteBackend:
         """Open or make the file. Raises StorageError when it is foreign, damaged, or in use."""
-        lock, connections = await asyncio.get_running_loop().run_in_executor(None, _open_file, path)
+        lock, connections = await asyncio.get_running_loop().run_in_executor(None, open_file, path)
         return cls(path, clock, lock, connections)
 
     # --- the writer thread
@@ -163,16 +161,17 @@ class SQLiteBackend:
 
     def _write_group(self, group: list[tuple[_Operation, asyncio.Future[Any]]]) -> None:
         connection = self._writer_connection
-        batch = _Batch(connection)
+        batch = _Batch(connection, self._written)
         answers: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            batch.cursor.execute("BEGIN IMMEDIATE")
             for operation, future in group:
                 try:
                     answers.append((future, operation(batch), None))
                 except StorageError as error:
                     answers.append((future, None, error))
-            connection.execute("COMMIT")
+            batch.cursor.execute("COMMIT")
+            self._written = batch.revision
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -246,33 +245,14 @@ class SQLiteBackend:
 
     async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
         expires_at = self._expiry(ttl)
-
-        def operation(batch: _Batch) -> int:
-            if _current(batch.connection, key) is not None:
-                raise KeyExistsError(key)
-            return _append(batch, key, value, None, expires_at, deleted=False)
-
-        return await self._submit(operation)
+        return await self._submit(lambda batch: _create(batch, key, value, expires_at))
 
     async def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> int:
         expires_at = self._expiry(ttl)
-
-        def operation(batch: _Batch) -> int:
-            current = _current(batch.connection, key)
-            if current is None or current.revision != revision:
-                raise ConflictError(key, current)
-            return _append(batch, key, value, current, expires_at, deleted=False)
-
-        return await self._submit(operation)
+        return await self._submit(lambda batch: _swap(batch, key, revision, value, expires_at))
 
     async def delete(self, key: str, revision: int) -> int:
-        def operation(batch: _Batch) -> int:
-            current = _current(batch.connection, key)
-            if current is None or current.revision != revision:
-                raise ConflictError(key, current)
-            return _append(batch, key, current.value, current, None, deleted=True)
-
-        return await self._submit(operation)
+        return await self._submit(lambda batch: _swap(batch, key, revision, None, None))
 
     @asynccontextmanager
     async def watch(self, prefix: str, revision: int) -> AsyncIterator[Watch]:
@@ -309,11 +289,9 @@ class SQLiteBackend:
             raise FutureRevisionError(revision, self._revision)
 
         def begin(batch: _Batch) -> int:
-            before = _check_not_compacted(batch.connection, revision)
+            before = _check_not_compacted(batch.cursor, revision)
             # Readers of what is about to go are refused from here on, the rows go after that.
-            batch.connection.execute(
-                "UPDATE facts SET value = ? WHERE name = 'compact_revision'", (revision,)
-            )
+            batch.cursor.execute("UPDATE facts SET value = ? WHERE name = 'compact_revision'", (revision,))
             return before
 
         done = await self._submit(begin)
@@ -321,36 +299,27 @@ class SQLiteBackend:
             until = min(done + _COMPACT_CHUNK, revision)
             await self._submit(lambda batch, span=(done, until): _forget(batch, span))  # type: ignore[misc]
             done = until
-        await self._loop.run_in_executor(None, self._vacuum)
-
-    def _vacuum(self) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
-        try:
-            # As a script: it yields a row per page, and `execute` would step only once.
-            connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
-        finally:
-            connection.close()
+        await self._loop.run_in_executor(None, vacuum, self._path)
 
     async def expire(self) -> int:
         now = self._clock.time()
 
         def operation(batch: _Batch) -> int:
-            rows = batch.connection.execute(
-                "SELECT key, id FROM revisions WHERE expires_at <= ? LIMIT 1000", (now,)
-            ).fetchall()
+            due = "SELECT key, id FROM revisions WHERE expires_at <= ? LIMIT 1000"
             deleted = 0
-            for key, revision in rows:
-                current = _current(batch.connection, key)
-                if current is not None and current.revision == revision:
-                    _append(batch, key, current.value, current, None, deleted=True)
+            for key, revision in batch.cursor.execute(due, (now,)).fetchall():
+                try:
+                    _swap(batch, key, revision, None, None)
                     deleted += 1
-                batch.connection.execute("UPDATE revisions SET expires_at = NULL WHERE id = ?", (revision,))
+                except ConflictError:  # written again since, and not with this time to live
+                    pass
+                batch.cursor.execute("UPDATE revisions SET expires_at = NULL WHERE id = ?", (revision,))
             return deleted
 
         return await self._submit(operation)
 
     async def snapshot(self, path: Path) -> None:
-        await self._loop.run_in_executor(None, _copy, self._path, path)
+        await self._loop.run_in_executor(None, copy, self._path, path)
 
     async def status(self) -> StorageStatus:
         def query(connection: sqlite3.Connection) -> StorageStatus:
@@ -382,12 +351,16 @@ async def _past_then_live(past: WatchBatch, subscription: Subscription) -> Watch
         yield batch
 
 
-def _sequence(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").fetchone()
-    return int(row[0]) if row else 0
+def _newest(connection: sqlite3.Connection) -> int:
+    """The newest revision: of a row, or of rows that a compaction took."""
+    row = connection.execute(
+        "SELECT max(coalesce((SELECT max(id) FROM revisions), 0),"
+        " (SELECT value FROM facts WHERE name = 'compact_revision'))"
+    ).fetchone()
+    return int(row[0])
 
 
-def _check_not_compacted(connection: sqlite3.Connection, revision: int) -> int:
+def _check_not_compacted(connection: sqlite3.Connection | sqlite3.Cursor, revision: int) -> int:
     oldest = int(connection.execute("SELECT value FROM facts WHERE name = 'compact_revision'").fetchone()[0])
     if revision < oldest:
         raise CompactedError(revision, oldest)
@@ -396,76 +369,10 @@ def _check_not_compacted(connection: sqlite3.Connection, revision: int) -> int:
 
 def _forget(batch: _Batch, span: tuple[int, int]) -> None:
     """Delete what the revisions in (after, until] superseded, and the deletions among them."""
-    execute = batch.connection.execute
+    execute = batch.cursor.execute
     execute(
         "DELETE FROM revisions WHERE id IN"
         " (SELECT previous_revision FROM revisions WHERE id > ? AND id <= ? AND previous_revision > 0)",
         span,
     )
     execute("DELETE FROM revisions WHERE id > ? AND id <= ? AND deleted", span)
-
-
-def _open_file(path: Path) -> tuple[IO[str], tuple[sqlite3.Connection, sqlite3.Connection]]:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Not the database file itself: closing any descriptor of it would drop SQLite's own locks.
-    lock = Path(f"{path}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 -- held as long as the server runs
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise StorageError(f"{path} is in use by another server") from None
-    opened: list[sqlite3.Connection] = []
-    try:
-        fresh = not path.exists() or path.stat().st_size == 0
-        if fresh:
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        for _ in ("writer", "reader"):
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            opened.append(connection)
-        _prepare(opened[0], path, fresh=fresh)
-        opened[1].execute("PRAGMA query_only = ON")
-        return lock, (opened[0], opened[1])
-    except sqlite3.Error as error:
-        _close(lock, opened)
-        raise StorageError(f"{path} cannot be used as storage: {error}") from error
-    except StorageError:
-        _close(lock, opened)
-        raise
-
-
-def _close(lock: IO[str], connections: list[sqlite3.Connection]) -> None:
-    for connection in connections:
-        connection.close()
-    lock.close()
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None:
-    if fresh:
-        connection.executescript(_SCHEMA)
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise StorageError(f"{path} is a SQLite database of another program; it is left untouched")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
-        raise StorageError(
-            f"{path} has schema version {version}, this program reads version {SCHEMA_VERSION}"
-        )
-    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if problem != "ok":
-        raise StorageError(f"{path} is damaged ({problem}); restore it from a snapshot")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -16000")
-
-
-def _copy(source: Path, target: Path) -> None:
-    if target.exists():
-        raise StorageError(f"{target} exists already")
-    reader = sqlite3.connect(source, isolation_level=None, timeout=5.0)
-    writer = sqlite3.connect(target, isolation_level=None)
-    try:
-        reader.backup(writer)
-    except sqlite3.Error as error:
-        raise StorageUnavailableError(f"snapshot of {source} to {target}: {error}") from error
-    finally:
-        writer.close()
-        reader.close()
