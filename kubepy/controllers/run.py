@@ -17,6 +17,7 @@ from kubepy.controllers.certificates import cleaner as certificate_cleaner
 from kubepy.controllers.certificates import signer as certificate_signer
 from kubepy.controllers.config import ControllerManagerConfig
 from kubepy.controllers.context import Context
+from kubepy.controllers.daemonset import controller as daemonset
 from kubepy.controllers.deployment import controller as deployment
 from kubepy.controllers.endpointslice import controller as endpointslice
 from kubepy.controllers.garbagecollector.controller import GarbageCollector
@@ -45,6 +46,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "deployment-controller": deployment.new,
     "replicaset-controller": replicaset.new,
     "job-controller": job.new,
+    "daemonset-controller": daemonset.new,
     "endpointslice-controller": endpointslice.new_slices,
     "endpoints-controller": endpointslice.new_endpoints,
     "node-ipam-controller": ipam.new,
