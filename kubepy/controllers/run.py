@@ -27,6 +27,7 @@ from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
 from kubepy.controllers.node import lifecycle as node_lifecycle
 from kubepy.controllers.replicaset import controller as replicaset
+from kubepy.controllers.statefulset import controller as statefulset
 from kubepy.controllers.volume import protection
 from kubepy.operator import Controller, Manager
 from kubepy.util.clock import Clock
@@ -47,6 +48,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "replicaset-controller": replicaset.new,
     "job-controller": job.new,
     "daemonset-controller": daemonset.new,
+    "statefulset-controller": statefulset.new,
     "endpointslice-controller": endpointslice.new_slices,
     "endpoints-controller": endpointslice.new_endpoints,
     "node-ipam-controller": ipam.new,
