@@ -55,8 +55,7 @@ class ResourceCache:
         first = bisect.bisect_left(keys, max(prefix, start))
         last = bisect.bisect_left(keys, f"{selector.namespace}0") if prefix else len(keys)  # "0" follows "/"
         if selector.unfiltered:
-            for key in keys[first:last]:
-                yield entries[key]
+            yield from map(entries.__getitem__, keys[first:last])
             return
         for key in keys[first:last]:
             entry = entries[key]
