@@ -171,7 +171,7 @@ SUBDOMAIN = (
             ),
             [
                 'spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path',
-                "spec.rules[0].http.paths[0].backend: Required value: "
+                'spec.rules[0].http.paths[0].backend: Invalid value: "": '
                 "resource or service backend is required",
             ],
         ),

@@ -19,6 +19,7 @@ from kubepy.api.defaults import (
     flowcontrol,
     networking,
     rbac,
+    resource,
     scheduling,
     storage,
 )
@@ -38,4 +39,5 @@ DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
     **admissionregistration.DEFAULTERS,
     **apiextensions.DEFAULTERS,
     **flowcontrol.DEFAULTERS,
+    **resource.DEFAULTERS,
 }

@@ -47,6 +47,10 @@ def _service(service: Obj) -> None:
         spec.setdefault("internalTrafficPolicy", "Cluster")
     if kind == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
+        status = service.get("status")
+        for entry in ((status.get("loadBalancer") or {}).get("ingress") or ()) if status else ():
+            if entry.get("ip"):
+                entry.setdefault("ipMode", "VIP")
 
 
 def _secret(secret: Obj) -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from kubepy.api.defaults.images import image_tag, pull_policy
 from kubepy.api.defaults.volumes import default_volume
 from kubepy.machinery.meta import Obj
+from kubepy.machinery.quantity import Quantity
 
-_DEFAULT_TAG = "latest"
+__all__ = ["default_pod", "default_pod_spec", "default_template", "image_tag", "round_amounts"]
 
-
-def image_tag(image: str) -> str:
-    """Return the tag an image reference has or implies ("" when it has only a digest)."""
-    name, at, _ = image.partition("@")
-    _, colon, tag = name.rpartition("/")[2].partition(":")
-    if colon:
-        return tag
-    return "" if at else _DEFAULT_TAG
+_FINE = ("n", "u")
 
 
 def default_pod(pod: Obj) -> None:
@@ -64,6 +59,17 @@ def default_pod_spec(spec: Obj) -> None:
         default_volume(volume)
 
 
+def round_amounts(resources: Obj) -> None:
+    """SetDefaults_ResourceList: nothing is finer than a thousandth."""
+    for field in ("limits", "requests"):
+        amounts = resources.get(field)
+        if not amounts:
+            continue
+        for name, amount in amounts.items():
+            if amount[-1:] in _FINE:
+                amounts[name] = str(Quantity.parse(amount).round_up_milli())
+
+
 def _default_requests(resources: Obj | None) -> None:
     limits = resources.get("limits") if resources else None
     if resources is None or not limits:
@@ -84,14 +90,16 @@ def _default_host_ports(spec: Obj) -> None:
 
 def _default_container(container: Obj) -> None:
     if "imagePullPolicy" not in container:
-        latest = image_tag(container.get("image") or "") == _DEFAULT_TAG
-        container["imagePullPolicy"] = "Always" if latest else "IfNotPresent"
+        container["imagePullPolicy"] = pull_policy(container.get("image") or "")
     if "terminationMessagePath" not in container:
         container["terminationMessagePath"] = "/dev/termination-log"
     if "terminationMessagePolicy" not in container:
         container["terminationMessagePolicy"] = "File"
-    if "resources" not in container:
+    resources = container.get("resources")
+    if resources is None:
         container["resources"] = {}
+    elif resources:
+        round_amounts(resources)
     for port in container.get("ports") or ():
         if "protocol" not in port:
             port["protocol"] = "TCP"

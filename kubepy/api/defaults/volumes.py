@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kubepy.api.defaults.images import pull_policy
 from kubepy.machinery.meta import Obj
 
 _MODE = 0o644
@@ -74,12 +75,18 @@ def _ephemeral(source: Obj) -> None:
         default_claim_spec(template.setdefault("spec", {}))
 
 
+def _image(source: Obj) -> None:
+    if not source.get("pullPolicy"):
+        source["pullPolicy"] = pull_policy(source.get("reference") or "")
+
+
 _SOURCES: dict[str, Callable[[Obj], None]] = {
     "secret": _mode,
     "configMap": _mode,
     "downwardAPI": _downward_api,
     "projected": _projected,
     "ephemeral": _ephemeral,
+    "image": _image,
     "hostPath": _fixed(type=""),
     "iscsi": _fixed(iscsiInterface="default"),
     "rbd": _fixed(pool="rbd", user="admin", keyring="/etc/ceph/keyring"),

@@ -55,7 +55,7 @@ def _cluster_role(role: Obj) -> list[Cause]:
     return causes
 
 
-def _subject(subject: Obj, path: str) -> list[Cause]:
+def _subject(subject: Obj, path: str, *, namespaced: bool) -> list[Cause]:
     causes: list[Cause] = []
     name, kind = subject.get("name") or "", subject.get("kind") or ""
     if not name:
@@ -66,9 +66,12 @@ def _subject(subject: Obj, path: str) -> list[Cause]:
                 causes += all_messages(f"{path}.name", name, names.dns_subdomain(name))
             if subject.get("apiGroup"):
                 causes.append(not_supported(f"{path}.apiGroup", subject["apiGroup"], ("",)))
-            if not subject.get("namespace"):
+            if not namespaced and not subject.get("namespace"):
                 causes.append(required(f"{path}.namespace"))
         case "User" | "Group":
+            if not name:
+                detail = f"{kind.lower()} name cannot be empty"
+                causes.append(invalid_value(f"{path}.name", name, detail))
             if subject.get("apiGroup") != _GROUP:
                 causes.append(not_supported(f"{path}.apiGroup", subject.get("apiGroup") or "", (_GROUP,)))
         case _:
@@ -89,7 +92,7 @@ def _binding(binding: Obj, kinds: tuple[str, ...]) -> list[Cause]:
     else:
         causes += all_messages("roleRef.name", name, names.path_segment(name))
     for index, subject in enumerate(binding.get("subjects") or ()):
-        causes += _subject(subject, f"subjects[{index}]")
+        causes += _subject(subject, f"subjects[{index}]", namespaced=len(kinds) == 2)
     return causes
 
 
