@@ -19,6 +19,8 @@ class APIServerConfig:
     etcd_cert_file: Path | None = None
     etcd_key_file: Path | None = None
     etcd_prefix: str = "/registry"
+    encryption_provider_config: Path | None = None
+    encryption_rewrite_at_start: bool = False
     tls_cert_file: Path | None = None
     tls_private_key_file: Path | None = None
     client_ca_file: Path | None = None

@@ -192,7 +192,7 @@ class Dispatcher:
             case "get":
                 return await get(context, served)
             case "list":
-                return await list_(context, served, server.cacher, server.backend)
+                return await list_(request, context, served, server.cacher, server.backend)
             case "watch":
                 return await self._watch(request, context, served)
             case "create":

@@ -7,11 +7,17 @@ from collections.abc import Callable
 
 import anyio
 
+from kubepy.api.resources import BY_GVR, RESOURCES
+from kubepy.apiserver.cacher import keys
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.server import APIServer
-from kubepy.storage import Backend, open_backend
+from kubepy.storage import Backend, StorageError, encryption, open_backend
+from kubepy.storage.encrypted import EncryptedBackend
 from kubepy.storage.etcd.options import EtcdOptions
 from kubepy.util.clock import Clock
+from kubepy.util.logging import get_logger
+
+_log = get_logger(__name__)
 
 
 async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None]) -> None:
@@ -19,23 +25,53 @@ async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None
 
     Raises StorageError for an unusable storage and OSError for an address that cannot be had.
     """
-    backend = await _open(config, clock)
+    backend = await open_storage(config, clock)
     try:
         server = APIServer(config, clock, backend)
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.run)
             _spare_garbage_collector()
             ready()
+            if isinstance(backend, EncryptedBackend) and config.encryption_rewrite_at_start:
+                tasks.start_soon(_rewrite_stale, backend, config)
     finally:
         with anyio.CancelScope(shield=True):
             await backend.aclose()
 
 
-async def _open(config: APIServerConfig, clock: Clock) -> Backend:
+async def open_storage(config: APIServerConfig, clock: Clock) -> Backend:
+    """The storage that the configuration names, with encryption where it wants it."""
     etcd = EtcdOptions(
         config.etcd_ca_file, config.etcd_cert_file, config.etcd_key_file, prefix=config.etcd_prefix
     )
-    return await open_backend(config.storage, clock, etcd)
+    if config.encryption_provider_config is None:
+        return await open_backend(config.storage, clock, etcd)
+    transformer = encryption.load(config.encryption_provider_config, _resource)
+    return EncryptedBackend(await open_backend(config.storage, clock, etcd), transformer)
+
+
+_RESOURCES = {keys.prefix(BY_GVR[resource.storage_gvr]): str(resource.gr) for resource in RESOURCES}
+
+
+def _resource(key: str) -> str:
+    """A storage key to the resource as an EncryptionConfiguration names it."""
+    prefix, _ = keys.split(key)
+    built_in = _RESOURCES.get(prefix)
+    if built_in is not None:
+        return built_in
+    group, _, plural = prefix.rstrip("/").partition("/")
+    return f"{plural}.{group}" if plural else group
+
+
+async def _rewrite_stale(backend: EncryptedBackend, config: APIServerConfig) -> None:
+    def ttl(key: str) -> float | None:
+        return config.event_ttl if _resource(key).partition(".")[0] == "events" else None
+
+    try:
+        count = await backend.rewrite_stale(ttl)
+        _log.info("values encrypted anew", count=count)
+    except StorageError as error:
+        _log.error("not all values could be encrypted anew", error=str(error))
 
 
 def _spare_garbage_collector() -> None:

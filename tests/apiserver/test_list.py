@@ -137,3 +137,17 @@ async def test_tables_and_partial_metadata(admin: Client) -> None:
     partial = (await admin.get(CONFIG_MAPS, Accept=accept)).json
     assert (partial["kind"], partial["apiVersion"]) == ("PartialObjectMetadataList", "meta.k8s.io/v1")
     assert "data" not in partial["items"][0]
+
+
+async def test_many_megabytes_arrive_whole(admin: Client) -> None:
+    for number in range(12):
+        body = {"metadata": {"name": f"big{number:02}"}, "data": {"k": f"{number % 10}" * 200_000}}
+        assert (await admin.post(CONFIG_MAPS, body)).status == 201
+    plain = await admin.get(CONFIG_MAPS, Accept_Encoding="identity")
+    assert "Content-Encoding" not in plain.headers
+    assert int(plain.headers["Content-Length"]) == len(plain.body) > 2_400_000
+    sizes = {item["metadata"]["name"]: set(item["data"]["k"]) for item in plain.json["items"]}
+    assert sizes == {f"big{n:02}": {str(n % 10)} for n in range(12)}
+    packed = await admin.get(CONFIG_MAPS, Accept_Encoding="gzip")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.json["items"] == plain.json["items"]

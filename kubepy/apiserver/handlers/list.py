@@ -12,7 +12,7 @@ from aiohttp import web
 from kubepy.apiserver import negotiation
 from kubepy.apiserver.cacher import Cacher, Entry, ObjectSelector, encoding, keys
 from kubepy.apiserver.handlers import responses, selectors
-from kubepy.apiserver.negotiation import Representation
+from kubepy.apiserver.negotiation import JSON, Representation
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import PARTIAL_LIST, TABLE, Served
 from kubepy.machinery import errors
@@ -38,14 +38,19 @@ class Page(NamedTuple):
     remaining: int | None = None
 
 
-async def list_(context: Context, served: Served, cacher: Cacher, backend: Backend) -> web.StreamResponse:
+async def list_(
+    request: web.BaseRequest, context: Context, served: Served, cacher: Cacher, backend: Backend
+) -> web.StreamResponse:
     """The selected objects."""
     representation = responses.wanted(context, PARTIAL_LIST)
     page = await _page(context, served, cacher, backend, selectors.read(context, served))
     if served.prepare is not None:
         await served.prepare(page.entries)
-    body = _body(context, served, representation, page)
-    body = negotiation.reserialize(body, representation, pretty=negotiation.wants_pretty(context))
+    parts = _parts(context, served, representation, page)
+    pretty = negotiation.wants_pretty(context)
+    if representation.media_type == JSON and not pretty:
+        return await responses.send_parts(request, context, parts)
+    body = negotiation.reserialize(b",".join(parts), representation, pretty=pretty)
     return await responses.send(context, body, content_type=representation.media_type)
 
 
@@ -180,21 +185,21 @@ def _decode_continue(token: str) -> tuple[int, str]:
         raise errors.bad_request(f"continue key is not valid: {error}") from None
 
 
-def _body(context: Context, served: Served, representation: Representation, page: Page) -> bytes:
+def _parts(context: Context, served: Served, representation: Representation, page: Page) -> list[bytes]:
+    """The list's JSON in pieces that commas join: most lists are the cache's bytes and little else."""
     resource = served.resource
     version = representation.as_version or "v1"
     if representation.as_kind == TABLE:
         include = context.query.get("includeObject", "Metadata")
-        return orjson.dumps(
-            served.table(
-                page.entries,
-                include,
-                version,
-                resource_version=str(page.revision),
-                continue_=page.continue_,
-                remaining=page.remaining,
-            )
+        table = served.table(
+            page.entries,
+            include,
+            version,
+            resource_version=str(page.revision),
+            continue_=page.continue_,
+            remaining=page.remaining,
         )
+        return [orjson.dumps(table)]
     kind, api_version = resource.list_kind, resource.gvk.api_version
     if representation.as_kind:
         kind, api_version = PARTIAL_LIST, f"meta.k8s.io/{version}"
@@ -213,8 +218,7 @@ def _body(context: Context, served: Served, representation: Representation, page
     head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": metadata})
     head = b'%b,"items":[' % head[:-1]
     if not items:
-        return head + b"]}"
-    # The ends go into the first and last item: many megabytes are joined once and not copied again.
+        return [head + b"]}"]
     items[0] = head + items[0]
     items[-1] += b"]}"
-    return b",".join(items)
+    return items

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -21,6 +22,7 @@ from kubepy.machinery.errors import StatusError
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _GZIP_FROM = 128 * 1024
 _GZIP_LEVEL = 1
+_STREAM_FROM, _CHUNK = 1024 * 1024, 256 * 1024
 
 
 def headers(context: Context | None, content_type: str) -> CIMultiDict[str]:
@@ -46,6 +48,28 @@ async def send(context: Context, body: bytes, *, code: int = 200, content_type: 
         made["Content-Encoding"] = "gzip"
         made["Vary"] = "Accept-Encoding"
     return web.Response(body=body, status=code, headers=made)
+
+
+async def send_parts(
+    request: web.BaseRequest, context: Context, parts: Sequence[bytes]
+) -> web.StreamResponse:
+    """JSON in pieces that commas join; many megabytes go out bit by bit, never joined into one."""
+    size = sum(map(len, parts)) + len(parts) - 1
+    if size <= _STREAM_FROM or "gzip" in context.headers.get("Accept-Encoding", ""):
+        return await send(context, b",".join(parts))
+    response = web.StreamResponse(headers=headers(context, JSON))
+    response.content_length = size
+    await response.prepare(request)
+    first = 0
+    while first < len(parts):
+        last, gathered = first, 0
+        while last < len(parts) and gathered < _CHUNK:
+            gathered += len(parts[last])
+            last += 1
+        chunk = b",".join(parts[first:last])
+        await response.write(b"," + chunk if first else chunk)
+        first = last
+    return response
 
 
 def _gzip(body: bytes) -> bytes:
