@@ -10,9 +10,14 @@ from collections.abc import MutableMapping
 from typing import IO, Any, Literal, cast
 
 import orjson
-import structlog
-from structlog.testing import capture_logs as capture
-from structlog.typing import FilteringBoundLogger, Processor
+
+from kubepy.util.lean_imports import without
+
+# structlog would load rich and pygments for tracebacks in colour: a tenth of every component's start.
+with without("rich"):
+    import structlog
+    from structlog.testing import capture_logs as capture
+    from structlog.typing import FilteringBoundLogger, Processor
 
 __all__ = ["LEVELS", "FilteringBoundLogger", "capture", "configure", "get_logger"]
 
