@@ -17,6 +17,7 @@ from kubepy.controllers.certificates import cleaner as certificate_cleaner
 from kubepy.controllers.certificates import signer as certificate_signer
 from kubepy.controllers.config import ControllerManagerConfig
 from kubepy.controllers.context import Context
+from kubepy.controllers.cronjob import controller as cronjob
 from kubepy.controllers.daemonset import controller as daemonset
 from kubepy.controllers.deployment import controller as deployment
 from kubepy.controllers.endpointslice import controller as endpointslice
@@ -47,6 +48,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "deployment-controller": deployment.new,
     "replicaset-controller": replicaset.new,
     "job-controller": job.new,
+    "cronjob-controller": cronjob.new,
     "daemonset-controller": daemonset.new,
     "statefulset-controller": statefulset.new,
     "endpointslice-controller": endpointslice.new_slices,
