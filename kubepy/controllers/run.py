@@ -20,6 +20,7 @@ from kubepy.controllers.context import Context
 from kubepy.controllers.cronjob import controller as cronjob
 from kubepy.controllers.daemonset import controller as daemonset
 from kubepy.controllers.deployment import controller as deployment
+from kubepy.controllers.disruption import controller as disruption
 from kubepy.controllers.endpointslice import controller as endpointslice
 from kubepy.controllers.garbagecollector.controller import GarbageCollector
 from kubepy.controllers.job import controller as job
@@ -49,6 +50,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "replicaset-controller": replicaset.new,
     "job-controller": job.new,
     "cronjob-controller": cronjob.new,
+    "disruption-controller": disruption.new,
     "daemonset-controller": daemonset.new,
     "statefulset-controller": statefulset.new,
     "endpointslice-controller": endpointslice.new_slices,
@@ -63,6 +65,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
 """By the names that kube-controller-manager's --controllers takes."""
 
 EVENT_SOURCES = {
+    "disruption-controller": "controllermanager",
     "node-lifecycle-controller": "node-controller",
     "node-ipam-controller": "cidrAllocator",
     "endpointslice-controller": "endpoint-slice-controller",
