@@ -306,9 +306,27 @@ def test_warnings() -> None:
     obj["spec"]["nodeSelector"] = {"beta.kubernetes.io/os": "linux"}
     assert SCHEME.kind_of(obj).warnings(obj) == [
         'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
-        'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
         'spec.containers[0].resources.limits[memory]: fractional byte value "100m" is invalid, '
         "must be an integer",
+        'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+    ]
+    several = pod(
+        volumes=[{"name": "v", "gitRepo": {"repository": "r"}}],
+        hostAliases=[{"ip": "1.1.1.1"}, {"ip": "1.1.1.1"}],
+        containers=[
+            {
+                "name": "c",
+                "image": "i",
+                "ports": [{"containerPort": 80}, {"containerPort": 80, "hostPort": 8}],
+            }
+        ],
+        topologySpreadConstraints=[{"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"}],
+    )
+    assert SCHEME.kind_of(several).warnings(several) == [
+        "spec.topologySpreadConstraints[0].labelSelector: a null labelSelector results in matching no pod",
+        "spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+",
+        'spec.hostAliases[1].ip: duplicate ip "1.1.1.1"',
+        "spec.containers[0].ports[1]: overlapping port definition with spec.containers[0].ports[0]",
     ]
     workload = deployment()
     workload["spec"]["template"]["spec"] = obj["spec"]

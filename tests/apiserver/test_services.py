@@ -117,3 +117,38 @@ async def test_the_kubernetes_service_points_at_the_server(cluster: Cluster) -> 
     endpoints = (await admin.get("/api/v1/namespaces/default/endpoints/kubernetes")).json
     assert endpoints["subsets"][0]["addresses"] == [{"ip": "127.0.0.1"}]
     assert endpoints["subsets"][0]["ports"][0]["port"] == cluster.server.port
+
+
+async def test_a_change_of_type_gives_back_address_and_port_at_once(cluster: Cluster) -> None:
+    admin = cluster.admin
+    made = (await admin.post(SERVICES, service("a", type="NodePort"))).json
+    address, port = made["spec"]["clusterIP"], made["spec"]["ports"][0]["nodePort"]
+    made["spec"]["type"] = "ClusterIP"
+    plain = (await admin.put(f"{SERVICES}/a", made)).json
+    assert "nodePort" not in plain["spec"]["ports"][0]
+    ports = [{"port": 80, "nodePort": port}]
+    assert (await admin.post(SERVICES, service("b", type="NodePort", ports=ports))).status == 201
+    plain["spec"] |= {"type": "ExternalName", "externalName": "example.com"}
+    named = (await admin.put(f"{SERVICES}/a", plain)).json
+    assert named["spec"].keys().isdisjoint({"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"})
+    assert (await admin.post(SERVICES, service("c", clusterIP=address))).status == 201
+
+
+async def test_the_first_part_of_each_range_is_left_to_those_who_choose(admin: Client) -> None:
+    for n in range(30):
+        spec = (await admin.post(SERVICES, service(f"s{n}", type="NodePort"))).json["spec"]
+        assert ipaddress.ip_address(spec["clusterIP"]) >= ipaddress.ip_address("10.96.1.0")
+        assert spec["ports"][0]["nodePort"] >= 30000 + 2768 // 32
+
+
+async def test_families_the_cluster_does_not_have(admin: Client) -> None:
+    six = await admin.post(SERVICES, service("six", ipFamilies=["IPv6"]))
+    assert six.status == 422
+    assert 'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster' in six.message
+    dual = await admin.post(SERVICES, service("dual", ipFamilyPolicy="RequireDualStack"))
+    assert dual.status == 422
+    assert "this cluster is not configured for dual-stack services" in dual.message
+    bare = (await admin.post(SERVICES, service("bare", clusterIP="None"))).json["spec"]
+    assert (bare["ipFamilies"], bare["ipFamilyPolicy"]) == (["IPv4", "IPv6"], "RequireDualStack")
+    chosen = service("chosen", clusterIP="None", selector={"a": "b"})
+    assert (await admin.post(SERVICES, chosen)).json["spec"]["ipFamilies"] == ["IPv4"]
