@@ -21,6 +21,9 @@ class APIServerConfig:
     etcd_prefix: str = "/registry"
     encryption_provider_config: Path | None = None
     encryption_rewrite_at_start: bool = False
+    snapshot_directory: Path | None = None
+    snapshot_interval: float = 3600.0
+    snapshot_retention: int = 24
     tls_cert_file: Path | None = None
     tls_private_key_file: Path | None = None
     client_ca_file: Path | None = None
@@ -78,6 +81,10 @@ class APIServerConfig:
             raise ValueError("tlsCertFile and tlsPrivateKeyFile belong together")
         if (self.etcd_cert_file is None) != (self.etcd_key_file is None):
             raise ValueError("etcdCertFile and etcdKeyFile belong together")
+        if self.snapshot_directory is not None and (
+            self.snapshot_interval <= 0 or self.snapshot_retention < 1
+        ):
+            raise ValueError("snapshotInterval and snapshotRetention must be greater than 0")
 
     @property
     def node_ports(self) -> tuple[int, int]:

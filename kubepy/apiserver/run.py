@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 
-from kubepy.api.resources import BY_GVR, RESOURCES
+from kubepy.api.resources import RESOURCES
 from kubepy.apiserver.cacher import keys
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.server import APIServer
 from kubepy.storage import Backend, StorageError, encryption, open_backend
 from kubepy.storage.encrypted import EncryptedBackend
 from kubepy.storage.etcd.options import EtcdOptions
+from kubepy.storage.snapshots.schedule import take_regularly
 from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger
 
@@ -32,11 +34,23 @@ async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None
             await tasks.start(server.run)
             _spare_garbage_collector()
             ready()
+            if config.snapshot_directory is not None:
+                tasks.start_soon(_take_snapshots, backend, clock, config, config.snapshot_directory)
             if isinstance(backend, EncryptedBackend) and config.encryption_rewrite_at_start:
                 tasks.start_soon(_rewrite_stale, backend, config)
     finally:
         with anyio.CancelScope(shield=True):
             await backend.aclose()
+
+
+async def _take_snapshots(backend: Backend, clock: Clock, config: APIServerConfig, directory: Path) -> None:
+    await take_regularly(
+        backend,
+        clock,
+        directory,
+        interval=config.snapshot_interval,
+        retention=config.snapshot_retention,
+    )
 
 
 async def open_storage(config: APIServerConfig, clock: Clock) -> Backend:
@@ -50,7 +64,9 @@ async def open_storage(config: APIServerConfig, clock: Clock) -> Backend:
     return EncryptedBackend(await open_backend(config.storage, clock, etcd), transformer)
 
 
-_RESOURCES = {keys.prefix(BY_GVR[resource.storage_gvr]): str(resource.gr) for resource in RESOURCES}
+_RESOURCES = {
+    keys.prefix(resource): str(resource.gr) for resource in RESOURCES if resource.gvr == resource.storage_gvr
+}
 
 
 def _resource(key: str) -> str:

@@ -15,6 +15,7 @@ COMMANDS = {
     "status": "show the machines, their components and the nodes",
     "logs": "show a component's log",
     "image": "build the cluster's own images and load them",
+    "snapshot": "save, restore or check a snapshot of the cluster's state",
     "kubectl": "a kubectl-compatible client",
     "apiserver": "run the API server",
     "scheduler": "run the scheduler",

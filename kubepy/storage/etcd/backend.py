@@ -214,16 +214,18 @@ class EtcdBackend:
 
 
 def _save(endpoint: Endpoint, path: Path) -> None:
+    if path.exists():
+        raise StorageError(f"{path} exists already")
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        raise StorageError(f"{path} exists already") from None
-    try:
+        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with open(descriptor, "wb") as file:
             for part in endpoint.snapshot(m.SnapshotRequest(), timeout=10 * BULK_TIMEOUT):
                 file.write(part.blob)
             file.flush()
             os.fsync(file.fileno())
+        partial.rename(path)
     except (grpc.RpcError, OSError) as error:
-        path.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise StorageUnavailableError(f"snapshot of etcd {endpoint.address}: {error}") from error

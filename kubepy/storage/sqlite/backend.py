@@ -33,7 +33,7 @@ from kubepy.storage.interface import (
     Watch,
     WatchBatch,
 )
-from kubepy.storage.sqlite.file import copy, open_file, vacuum
+from kubepy.storage.sqlite.file import copy, newest, open_file, vacuum
 from kubepy.util.clock import Clock
 
 _COMPACT_CHUNK = 2000  # revisions per transaction, so that writers get in between
@@ -128,7 +128,7 @@ class SQLiteBackend:
         self._loop = asyncio.get_running_loop()
         self._broadcaster = Broadcaster()
         self._closed = False
-        self._revision = self._written = _newest(self._reader_connection)
+        self._revision = self._written = newest(self._reader_connection)
         self._queue: queue.SimpleQueue[tuple[_Operation, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
@@ -349,15 +349,6 @@ async def _past_then_live(past: WatchBatch, subscription: Subscription) -> Watch
     yield past
     async for batch in subscription.batches():
         yield batch
-
-
-def _newest(connection: sqlite3.Connection) -> int:
-    """The newest revision: of a row, or of rows that a compaction took."""
-    row = connection.execute(
-        "SELECT max(coalesce((SELECT max(id) FROM revisions), 0),"
-        " (SELECT value FROM facts WHERE name = 'compact_revision'))"
-    ).fetchone()
-    return int(row[0])
 
 
 def _check_not_compacted(connection: sqlite3.Connection | sqlite3.Cursor, revision: int) -> int:
