@@ -239,9 +239,9 @@ def test_object_meta() -> None:
     )
     assert any(f.startswith('metadata.labels: Invalid value: "-": a valid label must be') for f in found)
     assert "metadata.annotations: Too long: may not be more than 262144 bytes" in found
-    assert 'metadata.ownerReferences[0].uid: Invalid value: "": must not be empty' in found
+    assert 'metadata.ownerReferences.uid: Invalid value: "": must not be empty' in found
     assert (
-        'metadata.finalizers: Invalid value: "plain": '
+        'metadata.finalizers[0]: Invalid value: "plain": '
         "name is neither a standard finalizer name nor is it fully qualified"
     ) in found
     nameless = made("v1", "ConfigMap")

@@ -146,6 +146,22 @@ def test_mounts(mount: Obj, expected: list[str]) -> None:
     assert check(obj) == [f"{C}.volumeMounts.{text}" for text in expected]
 
 
+def test_a_wrong_volume_cannot_be_mounted() -> None:
+    obj = container(volumeMounts=[{"name": "v", "mountPath": "/m"}])
+    obj["spec"]["volumes"] = [{"name": "v", "secret": {}}]
+    assert check(obj) == [
+        f"{V}.secret.secretName: Required value",
+        f'{C}.volumeMounts[0].name: Not found: "v"',
+    ]
+    claimed = volume(persistentVolumeClaim={"claimName": "x-e"})
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}}
+    claimed["spec"]["volumes"].append({"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}})
+    assert check(claimed) == [
+        f'{V}.persistentVolumeClaim.claimName: Invalid value: "x-e": '
+        "must not reference a PVC that gets created for an ephemeral volume"
+    ]
+
+
 def test_init_and_sidecar_containers() -> None:
     probe = {"livenessProbe": {"tcpSocket": {"port": 1}}}
     init = [

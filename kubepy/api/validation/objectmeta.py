@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.api.validation.formats import good_key, good_label
 from kubepy.api.validation.rules import NameRule, all_messages, immutable_field
-from kubepy.machinery import gvk, names
+from kubepy.machinery import names
 from kubepy.machinery.field_errors import (
     Cause,
     forbidden_field,
@@ -56,8 +56,9 @@ def validate_object_meta(
         causes += validate_annotations(annotations, f"{path}.annotations")
     if "ownerReferences" in metadata:
         causes += _owner_references(metadata["ownerReferences"] or [], f"{path}.ownerReferences")
-    for finalizer in metadata.get("finalizers") or ():
-        causes += validate_finalizer(finalizer, f"{path}.finalizers")
+    finalizers = metadata.get("finalizers")
+    if finalizers:
+        causes += validate_finalizers(finalizers, f"{path}.finalizers")
     return causes
 
 
@@ -108,44 +109,55 @@ def validate_annotations(annotations: Obj, path: str) -> list[Cause]:
 def _owner_references(references: list[Obj], path: str) -> list[Cause]:
     causes: list[Cause] = []
     controller = ""
-    for index, reference in enumerate(references):
-        at = f"{path}[{index}]"
+    for reference in references:
+        # Kubernetes names the fields without the reference's index.
+        kind, name = reference.get("kind") or "", reference.get("name") or ""
         api_version = reference.get("apiVersion") or ""
-        try:
-            version = gvk.parse_api_version(api_version)[1]
-        except ValueError as error:
-            causes.append(invalid_value(f"{at}.apiVersion", api_version, str(error)))
-            version = "?"
-        if not version:
-            causes.append(invalid_value(f"{at}.apiVersion", api_version, "version must not be empty"))
-        causes += [
-            invalid_value(f"{at}.{field}", "", "must not be empty")
-            for field in ("kind", "name", "uid")
-            if not reference.get(field)
-        ]
-        if (api_version, reference.get("kind")) == ("v1", "Event"):
-            causes.append(invalid_value(at, reference, "v1, Kind=Event is disallowed from being an owner"))
+        if not api_version or api_version.endswith("/") or api_version.count("/") > 1:
+            causes.append(invalid_value(f"{path}.apiVersion", api_version, "version must not be empty"))
+        if not (kind and name and reference.get("uid")):
+            causes += [
+                invalid_value(f"{path}.{field}", "", "must not be empty")
+                for field in ("kind", "name", "uid")
+                if not reference.get(field)
+            ]
+        if kind == "Event" and api_version == "v1":
+            causes.append(invalid_value(path, reference, "/v1, Kind=Event is disallowed from being an owner"))
         if reference.get("controller"):
             if controller:
-                causes.append(
-                    invalid_value(
-                        path,
-                        references,
-                        'Only one reference can have Controller set to true. Found "true" in references '
-                        f"for {controller} and {reference.get('name')}",
-                    )
+                detail = (
+                    'Only one reference can have Controller set to true. Found "true" in references '
+                    f"for {controller} and {kind}/{name}"
                 )
-            controller = reference.get("name") or ""
+                causes.append(invalid_value(path, references, detail))
+            else:
+                controller = f"{kind}/{name}"
     return causes
+
+
+def validate_finalizers(finalizers: list[str], path: str) -> list[Cause]:
+    """Check an object's finalizers."""
+    causes: list[Cause] = []
+    for finalizer in finalizers:
+        if not good_key(finalizer):
+            causes += all_messages(path, finalizer, names.qualified_name(finalizer))
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        detail = "finalizer orphan and foregroundDeletion cannot be both set"
+        causes.append(invalid_value(path, finalizers, detail))
+    for index, finalizer in enumerate(finalizers):
+        causes += _known_or_qualified(finalizer, f"{path}[{index}]")
+    return causes
+
+
+def _known_or_qualified(finalizer: str, path: str) -> list[Cause]:
+    if "/" in finalizer or finalizer in _STANDARD_FINALIZERS:
+        return []
+    detail = "name is neither a standard finalizer name nor is it fully qualified"
+    return [invalid_value(path, finalizer, detail)]
 
 
 def validate_finalizer(finalizer: str, path: str) -> list[Cause]:
-    """Check a finalizer's name."""
-    causes = all_messages(path, finalizer, names.qualified_name(finalizer))
-    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-        causes.append(
-            invalid_value(
-                path, finalizer, "name is neither a standard finalizer name nor is it fully qualified"
-            )
-        )
-    return causes
+    """Check one finalizer of a namespace's spec."""
+    return all_messages(path, finalizer, names.qualified_name(finalizer)) + _known_or_qualified(
+        finalizer, path
+    )

@@ -79,16 +79,34 @@ def validate_volumes(volumes: list[Obj], path: str, pod: Obj | None) -> tuple[di
     causes: list[Cause] = []
     known: dict[str, Obj] = {}
     for index, volume in enumerate(volumes):
-        causes += _source(volume, f"{path}[{index}]", pod)
+        wrong = _source(volume, f"{path}[{index}]", pod)
         name = volume.get("name") or ""
         if not name:
-            causes.append(required(f"{path}[{index}].name"))
+            wrong.append(required(f"{path}[{index}].name"))
         elif not good_label(name):
-            causes += dns_label(name, f"{path}[{index}].name")
+            wrong += dns_label(name, f"{path}[{index}].name")
         if name in known:
-            causes.append(duplicate(f"{path}[{index}].name", name))
-        known[name] = volume
+            wrong.append(duplicate(f"{path}[{index}].name", name))
+        # A volume that is wrong cannot be mounted either.
+        if wrong:
+            causes += wrong
+        else:
+            known[name] = volume
+        if pod is not None and "persistentVolumeClaim" in volume:
+            causes += _claim_of_ephemeral(volume, volumes, f"{path}[{index}]", pod)
     return known, causes
+
+
+def _claim_of_ephemeral(volume: Obj, volumes: list[Obj], path: str, pod: Obj) -> list[Cause]:
+    """A volume may not name a claim that is made for another volume of the same pod."""
+    claim = volume["persistentVolumeClaim"].get("claimName")
+    pod_name = pod["metadata"].get("name")
+    if not pod_name or all(
+        "ephemeral" not in other or claim != f"{pod_name}-{other.get('name')}" for other in volumes
+    ):
+        return []
+    detail = "must not reference a PVC that gets created for an ephemeral volume"
+    return [invalid_value(f"{path}.persistentVolumeClaim.claimName", claim, detail)]
 
 
 def _source(volume: Obj, path: str, pod: Obj | None) -> list[Cause]:
