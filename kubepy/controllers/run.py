@@ -29,7 +29,9 @@ from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
 from kubepy.controllers.node import lifecycle as node_lifecycle
 from kubepy.controllers.replicaset import controller as replicaset
+from kubepy.controllers.replicationcontroller import controller as replicationcontroller
 from kubepy.controllers.statefulset import controller as statefulset
+from kubepy.controllers.ttl_after_finished import controller as ttl_after_finished
 from kubepy.controllers.volume import protection
 from kubepy.operator import Controller, Manager
 from kubepy.util.clock import Clock
@@ -48,7 +50,9 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "certificatesigningrequest-cleaner-controller": certificate_cleaner.new,
     "deployment-controller": deployment.new,
     "replicaset-controller": replicaset.new,
+    "replicationcontroller-controller": replicationcontroller.new,
     "job-controller": job.new,
+    "ttl-after-finished-controller": ttl_after_finished.new,
     "cronjob-controller": cronjob.new,
     "disruption-controller": disruption.new,
     "daemonset-controller": daemonset.new,
@@ -65,6 +69,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
 """By the names that kube-controller-manager's --controllers takes."""
 
 EVENT_SOURCES = {
+    "replicationcontroller-controller": "replication-controller",
     "disruption-controller": "controllermanager",
     "node-lifecycle-controller": "node-controller",
     "node-ipam-controller": "cidrAllocator",

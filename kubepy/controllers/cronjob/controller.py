@@ -47,10 +47,10 @@ class CronJobReconciler:
         for entry in decision.replaced:
             await self._delete(cron_job, entry["name"], entry["uid"])
         status = decision.status
+        job = None
         if decision.due is not None:
             job = await self._start(cron_job, core.job_for(cron_job, decision.due))
-            if job is None:
-                return None
+        if decision.due is not None and job is not None:
             self._started[str(request)] = meta.uid(job)
             status = core.with_active(status, [*(status.get("active") or ()), core.reference(job)])
             status["lastScheduleTime"] = rfc3339(decision.due)
@@ -78,7 +78,10 @@ class CronJobReconciler:
         return jobs
 
     async def _start(self, cron_job: Obj, job: Obj) -> Obj | None:
-        """The Job, also when an earlier pass made it but could not say so; None when its namespace goes."""
+        """The Job, also when an earlier pass made it but could not say so.
+
+        None when its namespace goes, or somebody else has a Job of that name.
+        """
         namespace = meta.namespace(cron_job)
         try:
             created = await self._client.create(JOBS, job, namespace=namespace)
@@ -87,8 +90,7 @@ class CronJobReconciler:
                 return None
             if errors.is_already_exists(error):
                 existing = await self._client.get(JOBS, meta.name(job), namespace=namespace)
-                if meta.is_controlled_by(existing, cron_job):
-                    return existing
+                return existing if meta.is_controlled_by(existing, cron_job) else None
             message = f"Error creating job: {error.message}"
             self._recorder.event(cron_job, "Warning", "FailedCreate", message)
             raise

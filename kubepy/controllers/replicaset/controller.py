@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import anyio
@@ -13,7 +14,7 @@ from kubepy.controllers.expectations import Expectations
 from kubepy.controllers.replicaset import core
 from kubepy.machinery import conditions, errors, meta
 from kubepy.machinery.errors import StatusError
-from kubepy.machinery.gvk import GVK
+from kubepy.machinery.gvk import GVK, GVR
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import parse
 from kubepy.operator import Controller, Request, Result
@@ -26,13 +27,20 @@ FIRST_BATCH = 1
 
 
 class ReplicaSetReconciler:
-    """One pass over one ReplicaSet."""
+    """One pass over one ReplicaSet, or over another kind that ``view`` shows as one."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self,
+        context: Context,
+        gvr: GVR = REPLICA_SETS,
+        kind: GVK = KIND,
+        view: Callable[[Obj], Obj] = lambda obj: obj,
+    ) -> None:
+        self._gvr, self._kind, self._view = gvr, kind, view
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder
-        self._sets = context.factory.informer(REPLICA_SETS)
+        self._sets = context.factory.informer(gvr)
         self._pods = context.factory.informer(PODS)
         self._expectations = Expectations(context.clock)
         if not self._pods.has_index(pods.OWNER_INDEX):
@@ -41,10 +49,11 @@ class ReplicaSetReconciler:
 
     async def reconcile(self, request: Request) -> Result | None:
         key = str(request)
-        replica_set = self._sets.lister.get(request.name, request.namespace)
-        if replica_set is None:
+        stored = self._sets.lister.get(request.name, request.namespace)
+        if stored is None:
             self._expectations.forget(key)
             return None
+        replica_set = self._view(stored)
         candidates = self._pods.by_index(pods.OWNER_INDEX, meta.uid(replica_set))
         orphans = self._pods.by_index(pods.OWNER_INDEX, f"orphan/{request.namespace}")
         claim = core.claim(replica_set, [*candidates, *orphans])
@@ -55,7 +64,7 @@ class ReplicaSetReconciler:
             failure = await self._carry_out(
                 key, replica_set, core.plan(replica_set, owned, self._related(replica_set))
             )
-        await self._write_status(replica_set, owned, failure)
+        await self._write_status(stored, replica_set, owned, failure)
         if failure:
             raise errors.internal_error(failure)
         return self._come_back(replica_set, owned)
@@ -152,11 +161,13 @@ class ReplicaSetReconciler:
             return
         self._recorder.event(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
 
-    async def _write_status(self, replica_set: Obj, owned: list[Obj], failure: str | None) -> None:
+    async def _write_status(
+        self, stored: Obj, replica_set: Obj, owned: list[Obj], failure: str | None
+    ) -> None:
         status = core.status(replica_set, owned, self._clock.now(), failure)
         if status == (replica_set.get("status") or {}):
             return
-        await self._client.update_status(REPLICA_SETS, {**replica_set, "status": status})
+        await self._client.update_status(self._gvr, {**stored, "status": status})
 
     def _come_back(self, replica_set: Obj, owned: list[Obj]) -> Result | None:
         """When the next ready pod becomes available, if minReadySeconds makes it wait."""
@@ -172,7 +183,7 @@ class ReplicaSetReconciler:
 
     def _pod_seen(self, pod: Obj) -> None:
         reference = meta.controller_of(pod)
-        if reference is not None and reference.get("kind") == KIND.kind:
+        if reference is not None and reference.get("kind") == self._kind.kind:
             key = meta.make_key(meta.namespace(pod), reference["name"])
             if meta.is_terminating(pod):
                 self._expectations.deletion_seen(key, meta.uid(pod))
@@ -185,7 +196,7 @@ class ReplicaSetReconciler:
 
     def _pod_gone(self, pod: Obj) -> None:
         reference = meta.controller_of(pod)
-        if reference is not None and reference.get("kind") == KIND.kind:
+        if reference is not None and reference.get("kind") == self._kind.kind:
             self._expectations.deletion_seen(
                 meta.make_key(meta.namespace(pod), reference["name"]), meta.uid(pod)
             )

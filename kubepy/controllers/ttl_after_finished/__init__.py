@@ -1,0 +1,1 @@
+"""Deletes Jobs ttlSecondsAfterFinished after they have finished."""
