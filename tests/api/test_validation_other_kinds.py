@@ -346,3 +346,13 @@ def test_device_requests_ask_for_one() -> None:
 )  # fmt: skip
 def test_warnings(obj: Obj, expected: list[str]) -> None:
     assert SCHEME.kind_of(obj).warnings(obj) == expected
+
+
+def test_api_services() -> None:
+    spec = {"version": "v1", "groupPriorityMinimum": 20001, "versionPriority": 5, "service": {"name": "s"}}
+    obj = cluster("apiregistration.k8s.io/v1", "APIService", name="v1.a.b", spec={**spec, "group": "a.c"})
+    assert check(obj) == [
+        'metadata.name: Invalid value: "v1.a.b": must be `spec.version+"."+spec.group`: "v1.a.c"',
+        "spec.groupPriorityMinimum: Invalid value: 20001: must be positive and less than 20000",
+        "spec.service.namespace: Required value",
+    ]

@@ -437,3 +437,22 @@ def test_image_volumes_have_a_pull_policy() -> None:
     obj = volume(image={"reference": "a:1"})
     SCHEME.kind_of(obj).default(obj)
     assert obj["spec"]["volumes"][0]["image"] == {"reference": "a:1", "pullPolicy": "IfNotPresent"}
+
+
+def test_new_pods_tell_that_they_are_gated_and_complete_their_affinity() -> None:
+    term = {"topologyKey": "z", "labelSelector": {}, "matchLabelKeys": ["v"], "mismatchLabelKeys": ["w"]}
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    obj = pod(schedulingGates=[{"name": "g"}], affinity=affinity)
+    obj["metadata"]["labels"] = {"v": "1"}
+    assert check(obj) == []
+    assert obj["status"]["conditions"] == [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        }
+    ]
+    terms = obj["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    expression = {"key": "v", "operator": "In", "values": ["1"]}
+    assert terms[0]["labelSelector"] == {"matchExpressions": [expression]}

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubepy.api.qos import qos_class
 from kubepy.api.strategies.hook import Hook
+from kubepy.api.strategies.pods import create_pod
 from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj
-
-
-def _create_pod(pod: Obj) -> None:
-    pod["status"] = {"phase": "Pending", "qosClass": qos_class(pod)}
 
 
 def _pod_status(pod: Obj, old: Obj) -> None:
@@ -175,7 +171,7 @@ def _is_external(spec: Obj) -> bool:
 
 HOOKS: dict[GK, Hook] = {
     GK("", "Pod"): Hook(
-        create=_create_pod,
+        create=create_pod,
         subresources={
             "status": _pod_status,
             "ephemeralcontainers": _pod_ephemeral_containers,

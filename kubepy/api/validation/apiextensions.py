@@ -1,4 +1,4 @@
-"""Rules of CustomResourceDefinitions and APIServices."""
+"""Rules of CustomResourceDefinitions."""
 
 from __future__ import annotations
 
@@ -141,36 +141,8 @@ def _definition_update(crd: Obj, old: Obj) -> list[Cause]:
     return causes
 
 
-def _api_service(service: Obj) -> list[Cause]:
-    spec = spec_of(service)
-    name = (service.get("metadata") or {}).get("name") or ""
-    group, version = spec.get("group") or "", spec.get("version") or ""
-    causes: list[Cause] = []
-    if name != f"{version}.{group}":
-        detail = 'must be `spec.version+"."+spec.group`'
-        causes.append(invalid_value("metadata.name", name, detail))
-    if not version:
-        causes.append(required("spec.version"))
-    for field, highest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
-        value = spec.get(field) or 0
-        if not 0 < value <= highest:
-            detail = f"must be positive and less than {highest}"
-            causes.append(invalid_value(f"spec.{field}", value, detail))
-    reference = spec.get("service")
-    if reference is None:
-        if spec.get("caBundle"):
-            detail = "local APIServices may not have a caBundle"
-            causes.append(forbidden_field("spec.caBundle", detail))
-    else:
-        causes += [
-            required(f"spec.service.{field}") for field in ("name", "namespace") if not reference.get(field)
-        ]
-    return causes
-
-
 RULES: dict[GK, Rules] = {
     GK("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(
         create=_definition, update=_definition_update
     ),
-    GK("apiregistration.k8s.io", "APIService"): Rules(name=names.path_segment, create=_api_service),
 }

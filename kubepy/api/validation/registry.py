@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubepy.api.validation import (
     admissionregistration,
     apiextensions,
+    apiservices,
     apps,
     autoscaling,
     batch,
@@ -48,6 +49,7 @@ RULES: dict[GK, Rules] = {
     **flowcontrol.RULES,
     **devices.RULES,
     **apiextensions.RULES,
+    **apiservices.RULES,
     **certificates.RULES,
     **admissionregistration.RULES,
 }
