@@ -30,6 +30,7 @@ from kubepy.controllers.node import ipam, taint_eviction
 from kubepy.controllers.node import lifecycle as node_lifecycle
 from kubepy.controllers.replicaset import controller as replicaset
 from kubepy.controllers.replicationcontroller import controller as replicationcontroller
+from kubepy.controllers.resource_quota import controller as resource_quota
 from kubepy.controllers.statefulset import controller as statefulset
 from kubepy.controllers.ttl_after_finished import controller as ttl_after_finished
 from kubepy.controllers.volume import protection
@@ -55,6 +56,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "ttl-after-finished-controller": ttl_after_finished.new,
     "cronjob-controller": cronjob.new,
     "disruption-controller": disruption.new,
+    "resourcequota-controller": resource_quota.new,
     "daemonset-controller": daemonset.new,
     "statefulset-controller": statefulset.new,
     "endpointslice-controller": endpointslice.new_slices,
