@@ -33,7 +33,9 @@ def _pod_resize(pod: Obj, old: Obj) -> None:
     for field in ("containers", "initContainers"):
         wanted = {c.get("name"): c for c in (pod.get("spec") or {}).get(field) or ()}
         if field in spec:
-            spec[field] = [_resized(container, wanted.get(container["name"])) for container in spec[field]]
+            spec[field] = [
+                _resized(container, wanted.get(container.get("name"))) for container in spec[field]
+            ]
     _restore(pod, old)
     pod["spec"] = spec
 
