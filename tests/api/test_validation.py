@@ -328,8 +328,17 @@ def test_warnings() -> None:
         'spec.hostAliases[1].ip: duplicate ip "1.1.1.1"',
         "spec.containers[0].ports[1]: overlapping port definition with spec.containers[0].ports[0]",
     ]
+    dotted = made("v1", "Pod", name="a.b", spec={"containers": [{"name": "c", "image": "i"}]})
+    assert SCHEME.kind_of(dotted).warnings(dotted) == [
+        "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label "
+        "is recommended: [a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+        "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
+        "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')]"
+    ]
+    dotted["metadata"]["resourceVersion"] = "1"
+    assert SCHEME.kind_of(dotted).warnings(dotted) == []
     workload = deployment()
     workload["spec"]["template"]["spec"] = obj["spec"]
     assert SCHEME.kind_of(workload).warnings(workload)[0].startswith("spec.template.spec.nodeSelector[")
-    made = deployment()
-    assert SCHEME.kind_of(made).warnings(made) == []
+    plain = deployment()
+    assert SCHEME.kind_of(plain).warnings(plain) == []

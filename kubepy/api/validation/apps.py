@@ -394,6 +394,7 @@ def _controller_revision_update(revision: Obj, old: Obj) -> list[Cause]:
 
 
 _TEMPLATE = template_warnings("spec", "template")
+_DAEMON_TEMPLATE = template_warnings("spec", "template", named=False)
 
 
 def _stateful_warnings(stateful_set: Obj) -> list[str]:
@@ -425,7 +426,7 @@ RULES: dict[GK, Rules] = {
     GK("apps", "DaemonSet"): Rules(
         create=_daemon_set,
         update=_daemon_set_update,
-        warnings=_TEMPLATE,
+        warnings=_DAEMON_TEMPLATE,
         subresources={"status": _daemon_set_status},
     ),
     GK("apps", "StatefulSet"): Rules(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kubepy.api.validation.claims import claim_warnings
+from kubepy.api.validation.formats import good_label
 from kubepy.api.validation.pod_annotations import APPARMOR, SECCOMP_CONTAINER, SECCOMP_POD
 from kubepy.api.validation.security import all_containers
 from kubepy.api.validation.service_warnings import ip_warnings
+from kubepy.machinery import names
 from kubepy.machinery.field_errors import quote
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.quantity import Quantity
@@ -55,17 +57,43 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 def pod_warnings(pod: Obj) -> list[str]:
     """Return the warnings of a pod."""
-    return _warnings(pod.get("spec") or {}, pod.get("metadata") or {}, "")
+    metadata = pod.get("metadata") or {}
+    found = _warnings(pod.get("spec") or {}, metadata, "")
+    return [*name_warnings(metadata, "the Pod's hostname"), *found] if _is_new_odd(metadata) else found
 
 
-def template_warnings(*path: str) -> Callable[[Obj], list[str]]:
-    """Return a function that gives the warnings of the pod template at a path of an object."""
+def _is_new_odd(metadata: Obj) -> bool:
+    """True for an object without a revision yet whose name is no DNS label."""
+    return not metadata.get("resourceVersion") and not good_label(metadata.get("name") or "")
+
+
+def name_warnings(metadata: Obj, used_in: str) -> list[str]:
+    """Return the warning that a new object's name will not do for what is made of it."""
+    name = metadata.get("name") or ""
+    if not name or not _is_new_odd(metadata):
+        return []
+    messages = " ".join(names.dns_label(name))
+    return [
+        f"metadata.name: this is used in {used_in}, which can result in surprising behavior; a DNS label is "
+        f"recommended: [{messages}]"
+    ]
+
+
+def template_warnings(*path: str, named: bool = True) -> Callable[[Obj], list[str]]:
+    """Return a function that gives the warnings of the pod template at a path of an object.
+
+    `named`: pods are named after the object, and its name is looked at too.
+    """
 
     def warnings(obj: Obj) -> list[str]:
         holder = obj
         for field in path:
             holder = holder.get(field) or {}
-        return _warnings(holder.get("spec") or {}, holder.get("metadata") or {}, f"{'.'.join(path)}.")
+        found = _warnings(holder.get("spec") or {}, holder.get("metadata") or {}, f"{'.'.join(path)}.")
+        metadata = obj.get("metadata") or {}
+        if named and _is_new_odd(metadata):
+            return [*name_warnings(metadata, "Pod names and hostnames"), *found]
+        return found
 
     return warnings
 
@@ -197,15 +225,15 @@ def _repeated(spec: Obj, path: str) -> list[str]:
         for index, address in enumerate(addresses)
         if address in addresses[:index]
     ]
-    names = [secret.get("name") or "" for secret in secrets]
+    secret_names = [secret.get("name") or "" for secret in secrets]
     found += [
         f"{path}.imagePullSecrets[{index}].name: duplicate name {quote(name)}"
-        for index, name in enumerate(names)
-        if name in names[:index]
+        for index, name in enumerate(secret_names)
+        if name in secret_names[:index]
     ]
     found += [
         f'{path}.imagePullSecrets[{index}].name: invalid empty name ""'
-        for index, name in enumerate(names)
+        for index, name in enumerate(secret_names)
         if not name
     ]
     return found

@@ -88,5 +88,5 @@ RULES: dict[GK, Rules] = {
         warnings=pod_warnings,
         subresources={"status": validate_pod_status, "ephemeralcontainers": _ephemeral, "resize": _resize},
     ),
-    GK("", "PodTemplate"): Rules(create=_pod_template, warnings=template_warnings("template")),
+    GK("", "PodTemplate"): Rules(create=_pod_template, warnings=template_warnings("template", named=False)),
 }
