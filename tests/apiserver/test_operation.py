@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+
 import anyio
 import orjson
 import pytest
@@ -185,3 +188,31 @@ def test_the_configuration_file() -> None:
     assert (config.secure_port, config.service_cluster_ip_range) == (7443, "10.0.0.0/16")
     with pytest.raises(ConfigError, match="serviceNodePortRange"):
         loads(APIServerConfig, "serviceNodePortRange: '5-1'\n")
+
+
+async def test_an_answer_on_the_wire(cluster: Cluster) -> None:
+    tls = ssl.create_default_context(cafile=str(cluster.keys.ca.file))
+    tls.load_cert_chain(*cluster.keys.client("kubernetes-admin", "system:masters"))
+
+    async def ask(request: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", cluster.server.port, ssl=tls)
+        writer.write(request.encode())
+        with anyio.fail_after(5):
+            received = await reader.read()
+        writer.close()
+        return received
+
+    closing = "Host: x\r\nConnection: close\r\n\r\n"
+    head, _, body = (await ask(f"GET /version HTTP/1.1\r\n{closing}")).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "HTTP/1.1 200 OK"
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    assert headers["Content-Length"] == str(len(body))
+    assert headers["Connection"] == "close"
+    assert headers["Date"].endswith(" GMT")
+    assert "Server" not in headers
+    head, _, body = (await ask(f"HEAD /version HTTP/1.1\r\n{closing}")).partition(b"\r\n\r\n")
+    assert (body, f"Content-Length: {headers['Content-Length']}" in head.decode()) == (b"", True)
+    # Two requests on one connection, sent at once, are answered in order.
+    pipelined = await ask(f"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /version HTTP/1.1\r\n{closing}")
+    assert pipelined.index(b"\r\n\r\nok") < pipelined.index(b"gitVersion")

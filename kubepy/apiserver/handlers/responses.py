@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from kubepy.apiserver import negotiation
+from kubepy.apiserver.answer import Answer
 from kubepy.apiserver.cacher.entry import Entry
 from kubepy.apiserver.negotiation import JSON, Representation
 from kubepy.apiserver.requests import Context
@@ -40,14 +41,14 @@ def headers(context: Context | None, content_type: str) -> CIMultiDict[str]:
     return made
 
 
-async def send(context: Context, body: bytes, *, code: int = 200, content_type: str = JSON) -> web.Response:
+async def send(context: Context, body: bytes, *, code: int = 200, content_type: str = JSON) -> Answer:
     """Bytes as they are, compressed when they are many and the client can read that."""
     made = headers(context, content_type)
     if len(body) > _GZIP_FROM and "gzip" in context.headers.get("Accept-Encoding", ""):
         body = await anyio.to_thread.run_sync(_gzip, body)
         made["Content-Encoding"] = "gzip"
         made["Vary"] = "Accept-Encoding"
-    return web.Response(body=body, status=code, headers=made)
+    return Answer(body, code, made)
 
 
 async def send_parts(
@@ -77,7 +78,7 @@ def _gzip(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-async def send_object(context: Context, obj: Any, *, code: int = 200) -> web.Response:
+async def send_object(context: Context, obj: Any, *, code: int = 200) -> Answer:
     """A dict (a review, a Status, a Scale) in the client's format."""
     representation = negotiation.accepted(context.headers.get("Accept", ""), ())
     pretty = negotiation.wants_pretty(context)
@@ -90,7 +91,7 @@ def wanted(context: Context, list_kind: str = PARTIAL) -> Representation:
     return negotiation.accepted(context.headers.get("Accept", ""), (TABLE, list_kind))
 
 
-async def send_entry(context: Context, served: Served, entry: Entry, *, code: int = 200) -> web.Response:
+async def send_entry(context: Context, served: Served, entry: Entry, *, code: int = 200) -> Answer:
     """One object: its bytes as they are, or transformed as the client wishes."""
     representation = wanted(context)
     if served.prepare is not None:
@@ -104,13 +105,13 @@ async def send_entry(context: Context, served: Served, entry: Entry, *, code: in
 
 async def send_written(
     context: Context, served: Served, data: bytes, namespace: str, *, code: int = 200
-) -> web.Response:
+) -> Answer:
     """What a write made."""
     entry = Entry(f"{namespace}/", data, 0, 0)
     return await send_entry(context, served, entry, code=code)
 
 
-def send_status(context: Context | None, error: StatusError) -> web.Response:
+def send_status(context: Context | None, error: StatusError) -> Answer:
     """A failure, always as JSON."""
     made = headers(context, JSON)
     retry = error.details.get("retryAfterSeconds")
@@ -118,4 +119,4 @@ def send_status(context: Context | None, error: StatusError) -> web.Response:
         made["Retry-After"] = str(retry)
     if error.code == 401:
         made["Www-Authenticate"] = 'Bearer realm="kubernetes-master"'
-    return web.Response(body=orjson.dumps(error.status), status=error.code, headers=made)
+    return Answer(orjson.dumps(error.status), error.code, made)

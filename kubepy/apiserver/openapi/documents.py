@@ -79,7 +79,7 @@ class OpenAPI:
                 return response
         raise errors.path_not_found()
 
-    async def _send(self, context: Context, body: bytes, tag: str) -> web.Response:
+    async def _send(self, context: Context, body: bytes, tag: str) -> web.StreamResponse:
         quoted = f'"{tag}"'
         if context.headers.get("If-None-Match") == quoted:
             return web.Response(status=304, headers={"ETag": quoted})
