@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kubepy.api.scheme import SCHEME
+from kubepy.api.validation.objectmeta import finalizer_warnings, validate_object_meta
 from kubepy.machinery.meta import deep_copy
 
 Obj = dict[str, Any]
@@ -342,3 +343,13 @@ def test_warnings() -> None:
     assert SCHEME.kind_of(workload).warnings(workload)[0].startswith("spec.template.spec.nodeSelector[")
     plain = deployment()
     assert SCHEME.kind_of(plain).warnings(plain) == []
+
+
+def test_custom_resources_may_have_finalizers_without_a_domain() -> None:
+    metadata = {"name": "x", "namespace": "n", "finalizers": ["mine", "a/b"]}
+    found = validate_object_meta(metadata, namespaced=True, name_rule=lambda _: [], any_finalizers=True)
+    assert found == []
+    assert finalizer_warnings(metadata) == [
+        'metadata.finalizers: "mine": prefer a domain-qualified finalizer name including a path (/) to avoid '
+        "accidental conflicts with other finalizer writers"
+    ]

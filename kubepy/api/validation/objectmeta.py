@@ -21,9 +21,17 @@ _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestam
 
 
 def validate_object_meta(
-    metadata: Obj, *, namespaced: bool | None, name_rule: NameRule, path: str = "metadata"
+    metadata: Obj,
+    *,
+    namespaced: bool | None,
+    name_rule: NameRule,
+    path: str = "metadata",
+    any_finalizers: bool = False,
 ) -> list[Cause]:
-    """Check metadata of a new object; `namespaced` None skips the rules of the namespace."""
+    """Check metadata of a new object; `namespaced` None skips the rules of the namespace.
+
+    `any_finalizers`: finalizers need no domain, as on custom resources.
+    """
     causes: list[Cause] = []
     generate_name = metadata.get("generateName")
     if generate_name:
@@ -58,7 +66,7 @@ def validate_object_meta(
         causes += _owner_references(metadata["ownerReferences"] or [], f"{path}.ownerReferences")
     finalizers = metadata.get("finalizers")
     if finalizers:
-        causes += validate_finalizers(finalizers, f"{path}.finalizers")
+        causes += validate_finalizers(finalizers, f"{path}.finalizers", unknown=any_finalizers)
     return causes
 
 
@@ -135,8 +143,8 @@ def _owner_references(references: list[Obj], path: str) -> list[Cause]:
     return causes
 
 
-def validate_finalizers(finalizers: list[str], path: str) -> list[Cause]:
-    """Check an object's finalizers."""
+def validate_finalizers(finalizers: list[str], path: str, *, unknown: bool = False) -> list[Cause]:
+    """Check an object's finalizers; `unknown` lets names without a domain pass."""
     causes: list[Cause] = []
     for finalizer in finalizers:
         if not good_key(finalizer):
@@ -144,8 +152,9 @@ def validate_finalizers(finalizers: list[str], path: str) -> list[Cause]:
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         detail = "finalizer orphan and foregroundDeletion cannot be both set"
         causes.append(invalid_value(path, finalizers, detail))
-    for index, finalizer in enumerate(finalizers):
-        causes += _known_or_qualified(finalizer, f"{path}[{index}]")
+    if not unknown:
+        for index, finalizer in enumerate(finalizers):
+            causes += _known_or_qualified(finalizer, f"{path}[{index}]")
     return causes
 
 
@@ -154,6 +163,16 @@ def _known_or_qualified(finalizer: str, path: str) -> list[Cause]:
         return []
     detail = "name is neither a standard finalizer name nor is it fully qualified"
     return [invalid_value(path, finalizer, detail)]
+
+
+def finalizer_warnings(metadata: Obj) -> list[str]:
+    """Return the warnings that finalizers of a custom resource have no domain."""
+    return [
+        f"metadata.finalizers: {quote(finalizer)}: prefer a domain-qualified finalizer name including a path "
+        "(/) to avoid accidental conflicts with other finalizer writers"
+        for finalizer in metadata.get("finalizers") or ()
+        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS
+    ]
 
 
 def validate_finalizer(finalizer: str, path: str) -> list[Cause]:

@@ -12,7 +12,11 @@ from kubepy.api import schemas
 from kubepy.api.kind import ScalePaths
 from kubepy.api.printers.custom import custom_printer
 from kubepy.api.strategies.generic import keep, keep_all_but_status, keep_system_metadata
-from kubepy.api.validation.objectmeta import validate_object_meta, validate_object_meta_update
+from kubepy.api.validation.objectmeta import (
+    finalizer_warnings,
+    validate_object_meta,
+    validate_object_meta_update,
+)
 from kubepy.apiserver.customresources.definition import Definition
 from kubepy.machinery import errors, names
 from kubepy.machinery.decode import DecodeError, Decoder
@@ -138,7 +142,10 @@ class CustomKind:
     def validate_create(self, obj: Obj) -> list[Cause]:
         """Metadata, the schema, its CEL rules."""
         causes = validate_object_meta(
-            obj["metadata"], namespaced=self.resource.namespaced, name_rule=names.dns_subdomain
+            obj["metadata"],
+            namespaced=self.resource.namespaced,
+            name_rule=names.dns_subdomain,
+            any_finalizers=True,
         )
         return causes + self._compiled.validate(obj) + self._scale_problems(obj)
 
@@ -146,7 +153,10 @@ class CustomKind:
         """The same; what did not change may stay wrong."""
         causes = validate_object_meta_update(obj["metadata"], old["metadata"])
         causes += validate_object_meta(
-            obj["metadata"], namespaced=self.resource.namespaced, name_rule=lambda _: []
+            obj["metadata"],
+            namespaced=self.resource.namespaced,
+            name_rule=lambda _: [],
+            any_finalizers=True,
         )
         return causes + self._compiled.validate(obj, old) + self._scale_problems(obj)
 
@@ -167,8 +177,8 @@ class CustomKind:
         return causes
 
     def warnings(self, obj: Obj) -> list[str]:
-        """None of the object's own."""
-        return []
+        """Finalizers without a domain."""
+        return finalizer_warnings(obj["metadata"])
 
     # --- showing
 
