@@ -20,7 +20,7 @@ class Answer(web.StreamResponse):
 
     def __init__(self, body: bytes, status: int, headers: CIMultiDict[str]) -> None:
         super().__init__(status=status, _real_headers=headers)
-        self._whole = body
+        self.body = body
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Send everything, and wait while the client reads too slowly."""
@@ -31,7 +31,7 @@ class Answer(web.StreamResponse):
             raise ConnectionResetError
         self._keep_alive = request.keep_alive
         head = self._head(request)
-        body = b"" if request.method == "HEAD" or self.status in _NO_BODY else self._whole
+        body = b"" if request.method == "HEAD" or self.status in _NO_BODY else self.body
         transport.write(head + body if len(body) < 65536 else head)
         if len(body) >= 65536:
             transport.write(body)
@@ -47,7 +47,7 @@ class Answer(web.StreamResponse):
                 raise ValueError(f"a line break in the header {name}")
             lines.append(f"{name}: {value}")
         if self.status not in _NO_BODY:
-            lines.append(f"Content-Length: {len(self._whole)}")
+            lines.append(f"Content-Length: {len(self.body)}")
         if request.version < HttpVersion11:
             lines.append(f"Connection: {'keep-alive' if self._keep_alive else 'close'}")
         elif not self._keep_alive:

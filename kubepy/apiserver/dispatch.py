@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from kubepy.apiserver import requests
+from kubepy.apiserver.answer import Answer
 from kubepy.apiserver.audit import AuditEvent
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.authorization.attributes import of_request
@@ -233,5 +234,5 @@ class Dispatcher:
 
 def _body(response: web.StreamResponse) -> bytes | None:
     """The body of an answer that was not streamed."""
-    body = response.body if isinstance(response, web.Response) else None
+    body = response.body if isinstance(response, Answer) else None
     return body if isinstance(body, bytes) else None
