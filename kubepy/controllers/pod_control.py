@@ -20,6 +20,11 @@ BURST = 500
 """Pods created or deleted in one pass at most."""
 
 
+def namespace_goes(error: StatusError) -> bool:
+    """Whether nothing can be created because the namespace is being deleted: it takes the owner along."""
+    return errors.is_forbidden(error) and "being terminated" in error.message
+
+
 def strip_patch(pod: Obj, finalizer: str) -> Obj:
     """A strategic merge patch that takes one finalizer away."""
     return {"metadata": {"uid": meta.uid(pod), "$deleteFromPrimitiveList/finalizers": [finalizer]}}
@@ -120,8 +125,8 @@ class PodControl:
             created = await self._client.create(PODS, pod, namespace=meta.namespace(owner))
         except StatusError as error:
             self.expectations.creation_seen(key)
-            if errors.is_forbidden(error) and "being terminated" in error.message:
-                return  # the namespace goes, and we with it
+            if namespace_goes(error):
+                return
             self._recorder.event(owner, "Warning", "FailedCreate", f"Error creating: {error.message}")
             failures.append(error.message)
             return

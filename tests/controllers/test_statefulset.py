@@ -8,7 +8,7 @@ import pytest
 
 from kubepy.api.resources import CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS
 from kubepy.controllers.statefulset import controller
-from kubepy.machinery import meta
+from kubepy.machinery import errors, meta
 from tests.controllers.world import World
 
 pytestmark = pytest.mark.anyio
@@ -295,3 +295,17 @@ async def test_only_pods_of_its_names_are_adopted() -> None:
         world.add(STATEFUL_SETS, stateful_set(1))
         await world.settle()
     assert [meta.name(p) for p in world.pods() if meta.controller_of(p)] == ["web-0"]
+
+
+async def test_nothing_is_made_in_a_namespace_that_goes_and_nobody_complains() -> None:
+    world = World()
+    going_away = "unable to create new content in namespace d because it is being terminated"
+
+    def refuse(verb: str, gvr: Any, obj: Any) -> errors.StatusError | None:
+        return errors.forbidden(gvr.gr, meta.name(obj), going_away) if verb == "create" else None
+
+    async with world.running(controller.new):
+        world.refuse = refuse
+        world.add(STATEFUL_SETS, stateful_set(1))
+        await world.pass_time(600)
+    assert [write for write in world.writes if write[0] == "create"] == [world.writes[0]]

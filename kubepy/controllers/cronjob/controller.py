@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubepy.api.resources import CRON_JOBS, JOBS
 from kubepy.controllers.context import Context
 from kubepy.controllers.cronjob import core
+from kubepy.controllers.pod_control import namespace_goes
 from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVK
@@ -86,7 +87,7 @@ class CronJobReconciler:
         try:
             created = await self._client.create(JOBS, job, namespace=namespace)
         except StatusError as error:
-            if errors.is_forbidden(error) and "being terminated" in error.message:
+            if namespace_goes(error):
                 return None
             if errors.is_already_exists(error):
                 existing = await self._client.get(JOBS, meta.name(job), namespace=namespace)

@@ -9,9 +9,10 @@ from kubepy.controllers.daemonset import core, rollout, status
 from kubepy.controllers.daemonset.core import Observed, Plan
 from kubepy.controllers.daemonset.placement import HASH_LABEL, node_of, pod_for_node
 from kubepy.controllers.history.store import Collision, History
-from kubepy.controllers.pod_control import BURST, PodControl
+from kubepy.controllers.pod_control import BURST, PodControl, namespace_goes
 from kubepy.controllers.replicaset.core import selects
 from kubepy.machinery import errors, meta
+from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 from kubepy.operator import Controller, Request, Result
@@ -62,6 +63,14 @@ class DaemonSetReconciler:
             return None
         if meta.is_terminating(daemon_set):
             return None
+        try:
+            return await self._sync(key, daemon_set)
+        except StatusError as error:
+            if namespace_goes(error):
+                return None
+            raise
+
+    async def _sync(self, key: str, daemon_set: Obj) -> Result | None:
         known = await self._history.claim(daemon_set)
         try:
             current = await self._history.current(daemon_set, known)

@@ -240,7 +240,8 @@ def _surplus(tally: Tally, at_least: int) -> list[Obj]:
                 surplus.append(pod)
             else:
                 kept[index] = pod
-        ranked = [pod for pod in ranked if pod not in surplus]
+        left = {meta.uid(pod) for pod in kept.values()}
+        ranked = [pod for pod in ranked if meta.uid(pod) in left]
     return surplus + ranked[: max(0, at_least - len(surplus))]
 
 

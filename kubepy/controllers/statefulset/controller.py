@@ -7,7 +7,7 @@ from kubepy.controllers import pods
 from kubepy.controllers.context import Context
 from kubepy.controllers.history import revisions
 from kubepy.controllers.history.store import Collision, History
-from kubepy.controllers.pod_control import PodControl
+from kubepy.controllers.pod_control import PodControl, namespace_goes
 from kubepy.controllers.replicaset.core import selects
 from kubepy.controllers.statefulset import claims, core, identity, status
 from kubepy.controllers.statefulset.core import Observed
@@ -40,6 +40,14 @@ class StatefulSetReconciler:
         stateful_set = self._sets.lister.get(request.name, request.namespace)
         if stateful_set is None or meta.is_terminating(stateful_set):
             return None
+        try:
+            return await self._sync(stateful_set)
+        except StatusError as error:
+            if namespace_goes(error):
+                return None
+            raise
+
+    async def _sync(self, stateful_set: Obj) -> Result | None:
         known = await self._history.claim(stateful_set)
         try:
             update = await self._history.current(stateful_set, known)
