@@ -28,6 +28,7 @@ from kubepy.controllers.namespace import lifecycle as namespace
 from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
 from kubepy.controllers.node import lifecycle as node_lifecycle
+from kubepy.controllers.persistentvolume import controller as persistentvolume
 from kubepy.controllers.replicaset import controller as replicaset
 from kubepy.controllers.replicationcontroller import controller as replicationcontroller
 from kubepy.controllers.resource_quota import controller as resource_quota
@@ -65,12 +66,14 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "node-lifecycle-controller": node_lifecycle.new,
     "taint-eviction-controller": taint_eviction.new,
     "pod-garbage-collector-controller": pod_gc.new,
+    "persistentvolume-binder-controller": persistentvolume.new,
     "persistentvolumeclaim-protection-controller": protection.new_for_claims,
     "persistentvolume-protection-controller": protection.new_for_volumes,
 }
 """By the names that kube-controller-manager's --controllers takes."""
 
 EVENT_SOURCES = {
+    "persistentvolume-binder-controller": "persistentvolume-controller",
     "replicationcontroller-controller": "replication-controller",
     "disruption-controller": "controllermanager",
     "node-lifecycle-controller": "node-controller",
