@@ -7,8 +7,9 @@ objects that were charged but are not in the watch cache yet count as well.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
+from kubepy.api.quota import Usage, in_scope, usage_of
 from kubepy.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_QUOTAS, SERVICES, Resource
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
@@ -23,58 +24,8 @@ _IN_FLIGHT = 5.0
 _ZERO = Quantity.parse("0")
 _GROWING = frozenset({PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS})
 _COMPUTE = ("requests", "limits")
-Usage = dict[str, Quantity]
 UpdateQuota = Callable[[str, str, Callable[[Obj], Awaitable[Obj]]], Awaitable[object]]
 """(namespace, name, change): a compare-and-swap on a ResourceQuota."""
-
-
-def usage_of(resource: Resource, obj: Obj) -> Usage:
-    """What one object adds to each quantity a quota may bound."""
-    one = Quantity.parse("1")
-    usage: Usage = {f"count/{resource.gr}": one}
-    if not resource.gvk.group:
-        usage[resource.plural] = one
-    spec = obj.get("spec") or {}
-    if resource.gvr == PODS:
-        if (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-            return {f"count/{resource.gr}": one}
-        usage |= _pod_usage(spec)
-    elif resource.gvr == SERVICES:
-        if spec.get("type") in ("NodePort", "LoadBalancer"):
-            usage["services.nodeports"] = Quantity.parse(str(len(spec.get("ports") or ())))
-        if spec.get("type") == "LoadBalancer":
-            usage["services.loadbalancers"] = one
-    elif resource.gvr == PERSISTENT_VOLUME_CLAIMS:
-        storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-        if storage:
-            usage["requests.storage"] = Quantity.parse(storage)
-            storage_class = spec.get("storageClassName")
-            if storage_class:
-                prefix = f"{storage_class}.storageclass.storage.k8s.io/"
-                usage[f"{prefix}requests.storage"] = usage["requests.storage"]
-                usage[f"{prefix}persistentvolumeclaims"] = one
-    return usage
-
-
-def _pod_usage(spec: Obj) -> Usage:
-    usage: Usage = {}
-    for field in _COMPUTE:
-        for name in {n for c in _all(spec) for n in ((c.get("resources") or {}).get(field) or {})}:
-            running = sum((_amount(c, field, name) for c in spec.get("containers") or ()), _ZERO)
-            starting = max((_amount(c, field, name) for c in spec.get("initContainers") or ()), default=_ZERO)
-            usage[f"{field}.{name}"] = max(running, starting)
-            if field == "requests":
-                usage[name] = usage[f"{field}.{name}"]
-    return usage
-
-
-def _all(spec: Obj) -> Iterable[Obj]:
-    return (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
-
-
-def _amount(container: Obj, field: str, name: str) -> Quantity:
-    value = ((container.get("resources") or {}).get(field) or {}).get(name)
-    return Quantity.parse(value) if value else _ZERO
 
 
 class ResourceQuota(Plugin):
@@ -117,7 +68,7 @@ class ResourceQuota(Plugin):
             if not added:
                 return
         for entry in list(self._quotas.select(ObjectSelector(attributes.namespace))):
-            if not _in_scope(entry.obj, attributes.gvr, attributes.object):
+            if not in_scope(entry.obj, attributes.gvr, attributes.object):
                 continue
             hard = (entry.obj.get("spec") or {}).get("hard") or {}
             concerned = {name: added.get(name, _ZERO) for name in hard if name in added}
@@ -194,7 +145,7 @@ class ResourceQuota(Plugin):
     def _count(self, attributes: Attributes, quota: Obj, name: str) -> Quantity:
         total = _ZERO
         for entry in self._caches(attributes.resource).select(ObjectSelector(attributes.namespace)):
-            if _in_scope(quota, attributes.gvr, entry.obj):
+            if in_scope(quota, attributes.gvr, entry.obj):
                 total = total + usage_of(attributes.resource, entry.obj).get(name, _ZERO)
         own = attributes.object["metadata"]["uid"]
         for uid, (at, namespace, gvr, usage, obj) in list(self._pending.items()):
@@ -202,7 +153,7 @@ class ResourceQuota(Plugin):
                 continue
             if at + _IN_FLIGHT < self._clock.monotonic():
                 del self._pending[uid]  # refused after all, or its client went away
-            elif (namespace, gvr) == (attributes.namespace, attributes.gvr) and _in_scope(quota, gvr, obj):
+            elif (namespace, gvr) == (attributes.namespace, attributes.gvr) and in_scope(quota, gvr, obj):
                 total = total + usage.get(name, _ZERO)
         return total
 
@@ -219,53 +170,3 @@ class ResourceQuota(Plugin):
             f"limited: {shown[2]}"
         )
         raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
-
-
-def _in_scope(quota: Obj, gvr: GVR, obj: Obj) -> bool:
-    spec = quota.get("spec") or {}
-    wanted = [{"scopeName": scope, "operator": "Exists"} for scope in spec.get("scopes") or ()]
-    wanted += (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
-    if not wanted:
-        return True
-    if gvr != PODS:
-        return False
-    pod = obj.get("spec") or {}
-    return all(_matches_scope(pod, requirement) for requirement in wanted)
-
-
-def _matches_scope(pod: Obj, requirement: Obj) -> bool:
-    scope, operator = requirement.get("scopeName"), requirement.get("operator")
-    if scope == "PriorityClass":
-        name, values = pod.get("priorityClassName") or "", requirement.get("values") or ()
-        match operator:
-            case "In":
-                return name in values
-            case "NotIn":
-                return name not in values
-            case "DoesNotExist":
-                return not name
-        return bool(name)
-    best_effort = not any((c.get("resources") or {}).get(f) for c in _all(pod) for f in _COMPUTE)
-    terminating = pod.get("activeDeadlineSeconds") is not None
-    known = {
-        "BestEffort": best_effort,
-        "NotBestEffort": not best_effort,
-        "Terminating": terminating,
-        "NotTerminating": not terminating,
-        "CrossNamespacePodAffinity": _crosses_namespaces(pod),
-    }
-    return known.get(scope or "", True)
-
-
-def _crosses_namespaces(pod: Obj) -> bool:
-    affinity = pod.get("affinity") or {}
-    for kind in ("podAffinity", "podAntiAffinity"):
-        terms = affinity.get(kind) or {}
-        found = list(terms.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
-        found += [
-            weighted.get("podAffinityTerm") or {}
-            for weighted in terms.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        ]
-        if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in found):
-            return True
-    return False
