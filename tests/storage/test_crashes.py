@@ -227,13 +227,11 @@ async def test_a_server_killed_under_load_loses_nothing_it_acknowledged(tmp_path
             assert not existing
             async with anyio.create_task_group() as watching:
                 watching.start_soon(watch, session, server, notes)
-                for _ in range(CRASHES):
+                for crash in range(CRASHES):
                     notes.stop = False
                     async with anyio.create_task_group() as writing:
                         for writer in range(6):
-                            writing.start_soon(
-                                write, session, server, notes, writer * 1000 + rng.randrange(1000)
-                            )
+                            writing.start_soon(write, session, server, notes, 10 * crash + writer)
                         await anyio.sleep(rng.uniform(0.2, 1.0))
                         server.kill()
                         notes.stop = True

@@ -376,6 +376,9 @@ async def test_members_that_want_a_client_certificate(
     monkeypatch.setattr("kubepy.storage.etcd.client.PATIENCE", 0.5)
     try:
         backend = await open_backend(cluster.url, SystemClock(), EtcdOptions(ca, *client))
+        async with backend.watch("/registry/", 0) as watch:  # an etcd that holds nothing says so
+            with anyio.fail_after(5):
+                assert await anext(watch) == ([], await backend.current_revision())
         async with backend.watch("/registry/", await backend.current_revision()) as watch:
             revision = await backend.create("/registry/a", b"1")
             with anyio.fail_after(5):

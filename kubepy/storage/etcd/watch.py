@@ -91,6 +91,9 @@ class EtcdWatch:
 
     async def batches(self) -> Watch:
         """The changes; ends when the client closes. Raises CompactedError after too long an absence."""
+        if self._revision == 0:  # etcd begins at revision 1, which brings no event
+            self._revision = 1
+            yield WatchBatch([], 1)
         while self._stream is not None and not self._client.closed:
             answer = await self._stream.read()
             if answer is not None and answer.compact_revision:
