@@ -101,7 +101,11 @@ async def test_a_snapshot_under_writes_is_restored_with_everything(
         restored = await open_backend(f"sqlite://{tmp_path}/new/state.db", SystemClock())
         await check_restored(restored, wanted, old)
         await restored.aclose()
-        assert main(["snapshot", "restore", str(path), "--data", f"{tmp_path}/new/state.db"]) == 1
+        restore = ["snapshot", "restore", str(path), "--data", f"{tmp_path}/new/state.db"]
+        assert main(restore) == 1
+        (tmp_path / "new/state.db").rename(tmp_path / "new/state.db-wal")
+        assert main(restore) == 1  # a log of another file must not be played into the new one
+        assert "state.db-wal exists already" in capsys.readouterr().err
         return
     cluster = make_cluster(tmp_path / "new", 3)
     directories = [argument for member in cluster.members for argument in ("--data", str(member.data))]

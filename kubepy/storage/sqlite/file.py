@@ -173,8 +173,10 @@ def status(path: Path) -> SnapshotStatus:
 
 def restore(path: Path, target: Path, bump: int) -> int:
     """Make a new data file of a snapshot; gives the revision it begins at."""
-    if target.exists():
-        raise StorageError(f"{target} exists already")
+    # A write-ahead log left by another file would be played into this one.
+    for there in (target, target.with_name(f"{target.name}-wal"), target.with_name(f"{target.name}-journal")):
+        if there.exists():
+            raise StorageError(f"{there} exists already")
     begins_at = status(path).revision + bump
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = target.with_name(f"{target.name}.partial")
