@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from kubepy.controllers import pods
 from kubepy.controllers.daemonset.placement import HASH_LABEL, Placement, node_of, place
@@ -33,7 +34,7 @@ class Observed:
         placements = {meta.name(node): place(daemon_set, node) for node in nodes}
         return cls(daemon_set, by_node, placements, digest, now)
 
-    @property
+    @cached_property
     def desired(self) -> int:
         return sum(placement.should_run for placement in self.placements.values())
 
@@ -43,17 +44,17 @@ class Observed:
     def available(self, pod: Obj) -> bool:
         return pods.is_available(pod, self.daemon_set["spec"].get("minReadySeconds", 0), self.now)
 
-    @property
+    @cached_property
     def max_surge(self) -> int:
         return scaled_value(self._rolling.get("maxSurge", 0), self.desired, True)
 
-    @property
+    @cached_property
     def max_unavailable(self) -> int:
         """At least 1 when no pod may surge: something has to give."""
         allowed = scaled_value(self._rolling.get("maxUnavailable", 1), self.desired, True)
         return max(allowed, 0 if self.max_surge else 1)
 
-    @property
+    @cached_property
     def rolling(self) -> bool:
         return bool((self.daemon_set["spec"].get("updateStrategy") or {}).get("type") != "OnDelete")
 
