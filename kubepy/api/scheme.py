@@ -16,6 +16,7 @@ class Scheme:
 
     def __init__(self) -> None:
         self._kinds: dict[GVR, BuiltinKind] = {}
+        self._decoders: dict[GVK, Decoder] = {}  # of kinds without a resource
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -54,7 +55,10 @@ class Scheme:
         resource = BY_GVK.get(gvk)
         if resource is not None:
             return self.kind(resource.gvr).decode(obj, strict=strict)
-        return decode(Decoder(schemas.schema(gvk)), gvk, obj, strict=strict)
+        decoder = self._decoders.get(gvk)
+        if decoder is None:
+            decoder = self._decoders[gvk] = Decoder(schemas.schema(gvk))
+        return decode(decoder, gvk, obj, strict=strict)
 
 
 SCHEME = Scheme()

@@ -140,3 +140,16 @@ async def test_evictions_spend_the_disruption_budget(admin: Client) -> None:
     refused = await admin.post(f"{PODS}/q/eviction", eviction("q"))
     assert (refused.status, refused.json["reason"]) == (429, "TooManyRequests")
     assert refused.message == "Cannot evict pod as it would violate the pod's disruption budget."
+
+
+async def test_delete_options_of_a_wrong_shape_are_refused(admin: Client) -> None:
+    await admin.post(CONFIG_MAPS, config_map("a"))
+    for options in (
+        {"preconditions": [None]},
+        {"gracePeriodSeconds": "x"},
+        {"dryRun": {}},
+        {"orphanDependents": 1},
+    ):
+        answer = await admin.delete(f"{CONFIG_MAPS}/a", options)
+        assert (answer.status, answer.json["reason"]) == (400, "BadRequest"), options
+    assert (await admin.delete(f"{CONFIG_MAPS}/a", {"kind": "DeleteOptions", "unknown": 1})).status == 200

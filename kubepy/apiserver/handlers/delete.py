@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
+from kubepy.api.scheme import SCHEME
 from kubepy.apiserver import negotiation
 from kubepy.apiserver.cacher import Cacher
 from kubepy.apiserver.handlers import decode, responses, selectors
@@ -13,7 +14,10 @@ from kubepy.apiserver.registry.store import Written
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
+
+_DELETE_OPTIONS = GVK("meta.k8s.io", "v1", "DeleteOptions")
 
 
 def _options(context: Context, body: bytes) -> DeleteOptions:
@@ -22,6 +26,7 @@ def _options(context: Context, body: bytes) -> DeleteOptions:
         parsed = decode.parse(context, body)
         if parsed.get("kind", "DeleteOptions") != "DeleteOptions":
             raise errors.bad_request("decoded object cannot be converted to DeleteOptions")
+        SCHEME.decode(_DELETE_OPTIONS, parsed)
     return DeleteOptions.read(parsed, context.query)
 
 
