@@ -13,6 +13,7 @@ spec:
   selector:
     matchLabels: {app: web}
   strategy:
+    type: RollingUpdate  # without it each apply sends {"$retainKeys": ["rollingUpdate"]}, as stock kubectl does
     rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
   template:
     metadata:
