@@ -10,14 +10,10 @@ from kubepy.api.resources import PODS
 from kubepy.controllers import pods
 from kubepy.controllers.context import Context
 from kubepy.controllers.expectations import Expectations
-from kubepy.controllers.replicaset import core
 from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
-
-BURST = 500
-"""Pods created or deleted in one pass at most."""
 
 
 def namespace_goes(error: StatusError) -> bool:
@@ -66,7 +62,7 @@ class PodControl:
         ``finalizer``: what adopted pods get and released ones lose.
         """
         orphans = self._informer.by_index(pods.OWNER_INDEX, f"orphan/{meta.namespace(owner)}")
-        found = core.claim(owner, [*self.owned(owner), *orphans])
+        found = pods.claim(owner, [*self.owned(owner), *orphans])
         mine = list(found.owned)
         for pod in found.adopt:
             if adoptable is not None and not adoptable(pod):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kubepy.machinery import conditions, meta
+from kubepy.machinery import conditions, labels, meta
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import parse
 
 OWNER_INDEX = "controller-uid"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+BURST = 500
+"""Pods created or deleted in one pass at most, as kube-controller-manager has it."""
 PHASE_RANK = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
@@ -73,3 +77,55 @@ def deletion_rank(pod: Obj, on_same_node: int) -> tuple[Any, ...]:
 
 def _newest_first(timestamp: str) -> float:
     return -parse(timestamp).timestamp() if timestamp else float("-inf")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Which pods are ours, which become ours, which are let go."""
+
+    owned: list[Obj]
+    adopt: list[Obj]
+    release: list[Obj]
+
+
+def claim(owner: Obj, candidates: Iterable[Obj]) -> Claim:
+    """Sort ``candidates`` (controlled by ``owner``, or orphans of its namespace) by what becomes of them."""
+    selector = labels.from_label_selector(owner["spec"].get("selector"))
+    owned: list[Obj] = []
+    adopt: list[Obj] = []
+    release: list[Obj] = []
+    for pod in candidates:
+        matches = selector.matches(meta.labels(pod))
+        reference = meta.controller_of(pod)
+        if reference is not None:
+            if reference.get("uid") != meta.uid(owner):
+                continue
+            (owned if matches or meta.is_terminating(owner) else release).append(pod)
+        elif matches and not meta.is_terminating(owner) and is_active(pod):
+            adopt.append(pod)
+    return Claim(owned, adopt, release)
+
+
+def selects(owner: Obj, pod: Obj) -> bool:
+    """Whether the owner's selector matches the pod's labels."""
+    return labels.from_label_selector(owner["spec"].get("selector")).matches(meta.labels(pod))
+
+
+def pod_from_template(owner: Obj, template: Obj) -> Obj:
+    """A new pod for ``owner``: the template's metadata and spec, a name to be generated."""
+    metadata = template.get("metadata") or {}
+    pod: Obj = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{meta.name(owner)}-",
+            "namespace": meta.namespace(owner),
+            "labels": dict(metadata.get("labels") or {}),
+            "ownerReferences": [meta.owner_reference(owner)],
+        },
+        "spec": template["spec"],
+    }
+    for key in ("annotations", "finalizers"):
+        if metadata.get(key):
+            pod["metadata"][key] = metadata[key]
+    return pod

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kubepy.controllers import pods
 from kubepy.controllers.replicaset import core
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -81,7 +82,7 @@ def test_who_is_deleted_first(victim: dict[str, Any], others: list[dict[str, Any
 def test_claim_adopts_matching_orphans_and_releases_strangers() -> None:
     ours, stranger = pod("ours"), pod("stranger", labels={"app": "other"})
     orphan, other = pod("orphan", owner=None), pod("other", owner="somebody")
-    claim = core.claim(replica_set(), [ours, stranger, orphan, other])
+    claim = pods.claim(replica_set(), [ours, stranger, orphan, other])
     assert (claim.owned, claim.release, claim.adopt) == ([ours], [stranger], [orphan])
 
 

@@ -9,8 +9,8 @@ from kubepy.controllers.daemonset import core, rollout, status
 from kubepy.controllers.daemonset.core import Observed, Plan
 from kubepy.controllers.daemonset.placement import HASH_LABEL, node_of, pod_for_node
 from kubepy.controllers.history.store import Collision, History
-from kubepy.controllers.pod_control import BURST, PodControl, namespace_goes
-from kubepy.controllers.replicaset.core import selects
+from kubepy.controllers.pod_control import PodControl, namespace_goes
+from kubepy.controllers.pods import BURST, selects
 from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kubepy.controllers.replicaset.core import pod_from_template
+from kubepy.controllers.pods import pod_from_template
 from kubepy.machinery import meta
 from kubepy.machinery.labels import Requirement
 from kubepy.machinery.meta import Obj

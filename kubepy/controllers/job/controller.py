@@ -12,7 +12,7 @@ from kubepy.controllers.job import core
 from kubepy.controllers.job.counting import Tally
 from kubepy.controllers.job.pod_template import FINALIZER
 from kubepy.controllers.pod_control import PodControl, strip_patch
-from kubepy.controllers.replicaset.core import selects
+from kubepy.controllers.pods import selects
 from kubepy.machinery import errors, meta
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj

@@ -12,7 +12,7 @@ from kubepy.controllers.job.counting import MAX_UNCOUNTED, Tally
 from kubepy.controllers.job.indexes import format_ranges, index_of, pending
 from kubepy.controllers.job.pod_template import pod_for, pod_for_index
 from kubepy.controllers.job.policies import match_failure, success_message
-from kubepy.controllers.pod_control import BURST
+from kubepy.controllers.pods import BURST
 from kubepy.machinery import conditions, meta
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import parse, rfc3339

@@ -12,7 +12,7 @@ from kubepy.controllers.job.indexes import (
     ignored_failure_count,
 )
 from kubepy.controllers.job.policies import match_failure
-from kubepy.controllers.replicaset.core import pod_from_template
+from kubepy.controllers.pods import pod_from_template
 from kubepy.machinery import meta
 from kubepy.machinery.meta import Obj
 

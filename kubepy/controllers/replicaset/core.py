@@ -13,17 +13,6 @@ from kubepy.machinery.labels import Selector
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 
-BURST = 500  # pods created or deleted in one go, as kube-controller-manager's
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Which pods are ours, which become ours, which are let go."""
-
-    owned: list[Obj]
-    adopt: list[Obj]
-    release: list[Obj]
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,29 +20,6 @@ class Plan:
 
     create: int = 0
     delete: list[Obj] = field(default_factory=list)
-
-
-def claim(owner: Obj, candidates: Iterable[Obj]) -> Claim:
-    """Sort ``candidates`` (controlled by ``owner``, or orphans of its namespace) by what becomes of them."""
-    selector = labels.from_label_selector(owner["spec"].get("selector"))
-    owned: list[Obj] = []
-    adopt: list[Obj] = []
-    release: list[Obj] = []
-    for pod in candidates:
-        matches = selector.matches(meta.labels(pod))
-        reference = meta.controller_of(pod)
-        if reference is not None:
-            if reference.get("uid") != meta.uid(owner):
-                continue
-            (owned if matches or meta.is_terminating(owner) else release).append(pod)
-        elif matches and not meta.is_terminating(owner) and pods.is_active(pod):
-            adopt.append(pod)
-    return Claim(owned, adopt, release)
-
-
-def selects(owner: Obj, pod: Obj) -> bool:
-    """Whether the owner's selector matches the pod's labels."""
-    return labels.from_label_selector(owner["spec"].get("selector")).matches(meta.labels(pod))
 
 
 def plan(replica_set: Obj, owned: list[Obj], related: Iterable[Obj] = ()) -> Plan:
@@ -68,32 +34,12 @@ def plan(replica_set: Obj, owned: list[Obj], related: Iterable[Obj] = ()) -> Pla
     wanted = replica_set["spec"].get("replicas", 1)
     difference = len(active) - wanted
     if difference < 0:
-        return Plan(create=min(-difference, BURST))
+        return Plan(create=min(-difference, pods.BURST))
     if difference == 0:
         return Plan()
     per_node = Counter(_node(pod) for pod in related if pods.is_active(pod))
     active.sort(key=lambda pod: pods.deletion_rank(pod, per_node[_node(pod)]))
-    return Plan(delete=active[: min(difference, BURST)])
-
-
-def pod_from_template(owner: Obj, template: Obj) -> Obj:
-    """A new pod for ``owner``: the template's metadata and spec, a name to be generated."""
-    metadata = template.get("metadata") or {}
-    pod: Obj = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": f"{meta.name(owner)}-",
-            "namespace": meta.namespace(owner),
-            "labels": dict(metadata.get("labels") or {}),
-            "ownerReferences": [meta.owner_reference(owner)],
-        },
-        "spec": template["spec"],
-    }
-    for key in ("annotations", "finalizers"):
-        if metadata.get(key):
-            pod["metadata"][key] = metadata[key]
-    return pod
+    return Plan(delete=active[: min(difference, pods.BURST)])
 
 
 def status(replica_set: Obj, owned: list[Obj], now: datetime, failure: str | None = None) -> Obj:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubepy.api.resources import PODS, REPLICATION_CONTROLLERS
+from kubepy.controllers import pods
 from kubepy.controllers.context import Context
-from kubepy.controllers.replicaset import core
 from kubepy.controllers.replicaset.controller import ReplicaSetReconciler
 from kubepy.machinery import meta
 from kubepy.machinery.gvk import GVK
@@ -29,7 +29,7 @@ def new(context: Context) -> Controller:
         if meta.controller_of(pod) is not None:
             return []
         found = stored.lister.list(meta.namespace(pod))
-        return [Request.of(rc) for rc in found if core.selects(as_replica_set(rc), pod)]
+        return [Request.of(rc) for rc in found if pods.selects(as_replica_set(rc), pod)]
 
     controller = Controller("replicationcontroller", reconciler.reconcile, workers=5)
     return controller.for_(REPLICATION_CONTROLLERS).owns(PODS, KIND).watches(PODS, of_orphan)

@@ -8,7 +8,7 @@ from kubepy.controllers.context import Context
 from kubepy.controllers.history import revisions
 from kubepy.controllers.history.store import Collision, History
 from kubepy.controllers.pod_control import PodControl, namespace_goes
-from kubepy.controllers.replicaset.core import selects
+from kubepy.controllers.pods import selects
 from kubepy.controllers.statefulset import claims, core, identity, status
 from kubepy.controllers.statefulset.core import Observed
 from kubepy.machinery import errors, meta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubepy.controllers.replicaset.core import pod_from_template
+from kubepy.controllers.pods import pod_from_template
 from kubepy.machinery import meta
 from kubepy.machinery.meta import Obj
 
