@@ -16,7 +16,6 @@ from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import parse
 from kubepy.operator import Controller, Request, Result
 
-
 KIND = GVK("apps", "v1", "ReplicaSet")
 
 
