@@ -23,6 +23,11 @@ class ControllerManagerConfig:
     cluster_signing_duration: float = 365 * 24 * 3600.0
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 40.0
+    horizontal_pod_autoscaler_sync_period: float = 15.0
+    horizontal_pod_autoscaler_downscale_stabilization: float = 300.0
+    horizontal_pod_autoscaler_tolerance: float = 0.1
+    horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
+    horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
     leader_elect: bool = True
     controllers: list[str] = field(default_factory=lambda: ["*"])
     log_level: str = "info"

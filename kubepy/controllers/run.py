@@ -29,6 +29,7 @@ from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
 from kubepy.controllers.node import lifecycle as node_lifecycle
 from kubepy.controllers.persistentvolume import controller as persistentvolume
+from kubepy.controllers.podautoscaler import controller as podautoscaler
 from kubepy.controllers.replicaset import controller as replicaset
 from kubepy.controllers.replicationcontroller import controller as replicationcontroller
 from kubepy.controllers.resource_quota import controller as resource_quota
@@ -57,6 +58,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "ttl-after-finished-controller": ttl_after_finished.new,
     "cronjob-controller": cronjob.new,
     "disruption-controller": disruption.new,
+    "horizontal-pod-autoscaler-controller": podautoscaler.new,
     "resourcequota-controller": resource_quota.new,
     "daemonset-controller": daemonset.new,
     "statefulset-controller": statefulset.new,
@@ -76,6 +78,7 @@ EVENT_SOURCES = {
     "persistentvolume-binder-controller": "persistentvolume-controller",
     "replicationcontroller-controller": "replication-controller",
     "disruption-controller": "controllermanager",
+    "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",
     "node-lifecycle-controller": "node-controller",
     "node-ipam-controller": "cidrAllocator",
     "endpointslice-controller": "endpoint-slice-controller",

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import anyio
 
+from kubepy.api import scale
 from kubepy.api.resources import PODS
 from kubepy.api.scheme import SCHEME
 from kubepy.client import WatchEvent
@@ -194,9 +195,12 @@ class World:
             raise errors.not_found(gvr.gr, name)
         return copy.deepcopy(self.objects[key])
 
-    async def get(self, gvr: GVR, name: str, *, namespace: str | None = None) -> Obj:
+    async def get(
+        self, gvr: GVR, name: str, *, namespace: str | None = None, subresource: str | None = None
+    ) -> Obj:
         await anyio.lowlevel.checkpoint()
-        return self._existing(gvr, name, namespace)
+        found = self._existing(gvr, name, namespace)
+        return scale.to_scale(found) if subresource == "scale" else found
 
     async def create(self, gvr: GVR, obj: Obj, *, namespace: str | None = None) -> Obj:
         await self._enter("create", gvr, obj)
@@ -211,7 +215,9 @@ class World:
         if meta.resource_version(obj) not in ("", meta.resource_version(existing)):
             raise errors.conflict(gvr.gr, meta.name(obj), "the object has been modified")
         wanted = copy.deepcopy(obj)
-        if subresource == "status":
+        if subresource == "scale":
+            wanted = scale.apply_scale(existing, wanted)
+        elif subresource == "status":
             wanted = {**existing, "status": wanted["status"]}
         else:
             wanted = {**wanted, "status": existing.get("status", {})}
