@@ -19,6 +19,7 @@ from kubepy.cri.interface import (
     RuntimeCondition,
     RuntimeService,
     RuntimeVersion,
+    Usage,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "RuntimeCondition",
     "RuntimeService",
     "RuntimeVersion",
+    "Usage",
 ]

@@ -123,13 +123,15 @@ class Image:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a container or a pod uses now: CPU time since its start, and memory."""
+    """What a container or a pod uses now: CPU time since its start, memory, its writable layer."""
 
     timestamp: int
     cpu_nanoseconds: int
     memory_working_set: int
     memory_usage: int = 0
     memory_rss: int = 0
+    disk_used: int = 0
+    inodes_used: int = 0
 
 
 class RuntimeService(Protocol):

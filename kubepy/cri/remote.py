@@ -191,6 +191,8 @@ class RemoteRuntime:
                 memory_working_set=item.memory.working_set_bytes.value,
                 memory_usage=item.memory.usage_bytes.value,
                 memory_rss=item.memory.rss_bytes.value,
+                disk_used=item.writable_layer.used_bytes.value,
+                inodes_used=item.writable_layer.inodes_used.value,
             )
             for item in stats
         }

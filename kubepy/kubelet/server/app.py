@@ -22,6 +22,9 @@ from kubepy.kubelet.server import streams
 from kubepy.kubelet.server.auth import NodeAuth
 from kubepy.kubelet.server.logs import LogOptions, read_logs
 from kubepy.kubelet.server.metrics import metrics_text
+from kubepy.kubelet.stats import resource_metrics
+from kubepy.kubelet.stats.sampler import Sampler
+from kubepy.kubelet.stats.summary import summary
 from kubepy.machinery import errors, meta, timestamps
 from kubepy.machinery.meta import Obj
 from kubepy.util.logging import get_logger
@@ -38,6 +41,7 @@ class KubeletServer:
         self._node = node
         self._workers = workers
         self._auth = NodeAuth(node.client, node.clock, node.config.node_name)
+        self._sampler = Sampler(node, workers)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         app = web.Application(middlewares=[self._guard])
@@ -45,6 +49,8 @@ class KubeletServer:
         router.add_get("/healthz", self._healthz)
         router.add_get("/pods", self._pods)
         router.add_get("/metrics", self._metrics)
+        router.add_get("/metrics/resource", self._resource_metrics)
+        router.add_get("/stats/summary", self._summary)
         router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         for method in ("GET", "POST"):
             for uid in ("", "/{uid}"):
@@ -104,6 +110,16 @@ class KubeletServer:
     async def _metrics(self, _: web.Request) -> web.Response:
         text = await metrics_text(self._node, self._workers)
         return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def _resource_metrics(self, _: web.Request) -> web.Response:
+        sample, _before = await self._sampler.take()
+        headers = {"Content-Type": "text/plain; version=0.0.4"}
+        return web.Response(text=resource_metrics.text(sample), headers=headers)
+
+    async def _summary(self, request: web.Request) -> web.Response:
+        sample, before = await self._sampler.take()
+        only = _flag(request, "only_cpu_and_memory")
+        return web.json_response(summary(sample, before, only_cpu_and_memory=only))
 
     async def _pods(self, _: web.Request) -> web.Response:
         pods = []
