@@ -10,9 +10,11 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from kubepy.apiserver.config import APIServerConfig
-from kubepy.cluster import containerd
+from kubepy.cluster import containerd, etcd
+from kubepy.cluster.balancer import BalancerConfig
 from kubepy.cluster.kubeconfigs import write_kubeconfig
 from kubepy.cluster.paths import Paths, write_file
 from kubepy.cluster.pki import Identity, KeyPair, Pki
@@ -49,6 +51,8 @@ class Configuration:
                 self._write_control_plane(pki, machine, service_account_key, service_account_public)
             self._write_node(pki, machine)
             self._write_machine(machine)
+        if self.topology.balancer is not None:
+            self._write_balancer(pki, self.topology.balancer)
 
     def machine_file(self, machine: Machine) -> Path:
         return self.paths.machine_etc(machine.name) / "machine.yaml"
@@ -64,17 +68,22 @@ class Configuration:
 
     def _write_control_plane(self, pki: Pki, machine: Machine, sa_key: Path, sa_public: Path) -> None:
         topology, etc = self.topology, self.paths.machine_etc(machine.name)
-        serving = pki.ensure("apiserver", self._apiserver_identity(machine))
+        several = topology.masters > 1
+        certificate = f"apiserver-{machine.name}" if several else "apiserver"
+        serving = pki.ensure(certificate, self._apiserver_identity(machine))
         kubelet_client = pki.ensure(
             "apiserver-kubelet-client", Identity("kube-apiserver-kubelet-client", ("system:masters",))
         )
         # A CA of its own: who holds the front proxy's certificate may speak for any user.
         front_proxy = Pki(self.paths.pki, self.now, "front-proxy-ca", "front-proxy-ca")
         proxy_client = front_proxy.ensure("front-proxy-client", Identity("front-proxy-client"))
+        storage: dict[str, Any] = {"storage": f"sqlite://{self.paths.database}"}
+        if several:
+            storage = etcd.write_configuration(topology, self.paths, machine, self.now)
         apiserver = APIServerConfig(
             advertise_address=machine.address,
             secure_port=topology.secure_port,
-            storage=f"sqlite://{self.paths.database}",
+            **storage,
             tls_cert_file=serving.certificate,
             tls_private_key_file=serving.key,
             client_ca_file=pki.ca.certificate,
@@ -114,7 +123,8 @@ class Configuration:
     def _apiserver_identity(self, machine: Machine) -> Identity:
         service = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
         names = (*service, f"{service[-1]}.{self.topology.cluster_domain}", "localhost", machine.name)
-        addresses = (machine.address, self.topology.api_service_ip, "127.0.0.1")
+        front = (self.topology.front.address,) if self.topology.front.address != machine.address else ()
+        addresses = (machine.address, *front, self.topology.api_service_ip, "127.0.0.1")
         return Identity("kube-apiserver", (), names, addresses, server=True, client=False)
 
     def _write_node(self, pki: Pki, machine: Machine) -> None:
@@ -176,18 +186,35 @@ class Configuration:
         specs = []
         if machine.control_plane:
             specs = [_component(c, etc) for c in ("apiserver", "controller-manager", "scheduler")]
+            if self.topology.masters > 1:
+                specs[0] = _component("apiserver", etc, after=["etcd"])
+                specs.insert(0, ComponentSpec("etcd", etcd.command(etc), environment=etcd.environment()))
         runtime = ["containerd", "--config", str(etc / "containerd/config.toml")]
         specs.append(
             ComponentSpec("containerd", runtime, environment={"PATH": containerd.search_path(self.paths)})
         )
         specs.append(_component("kubelet", etc, after=["containerd"]))
         specs.append(_component("proxy", etc))
+        self._write_components(machine, specs, MIRROR_PORT)
+
+    def _write_balancer(self, pki: Pki, machine: Machine) -> None:
+        etc, port = self.paths.machine_etc(machine.name), self.topology.secure_port
+        balancer = BalancerConfig(
+            address=machine.address,
+            port=port,
+            servers=[f"{master.address}:{port}" for master in self.topology.control_plane],
+            ca_file=pki.ca.certificate,
+        )
+        write_file(etc / "balancer.yaml", config.dump(balancer))
+        self._write_components(machine, [_component("balancer", etc)], 0)
+
+    def _write_components(self, machine: Machine, specs: list[ComponentSpec], mirror_port: int) -> None:
         machine_config = MachineConfig(
-            name=name,
-            run_directory=self.paths.machine_run(name),
-            log_directory=self.paths.machine_log(name),
+            name=machine.name,
+            run_directory=self.paths.machine_run(machine.name),
+            log_directory=self.paths.machine_log(machine.name),
             images_directory=self.paths.images,
-            mirror_port=MIRROR_PORT,
+            mirror_port=mirror_port,
             components=specs,
         )
         write_file(self.machine_file(machine), config.dump(machine_config))
@@ -204,6 +231,7 @@ class TopologyFile:
     service_cidr: str
     cluster_domain: str
     secure_port: int
+    masters: int = 1
 
     @classmethod
     def of(cls, topology: Topology) -> TopologyFile:

@@ -28,6 +28,7 @@ from kubepy.cluster.status import machine_status
 from kubepy.cluster.topology import CGROUPS, Machine, Topology
 from kubepy.machinery import conditions, meta
 from kubepy.machinery.errors import StatusError
+from kubepy.machinery.meta import Obj
 from kubepy.util.clock import Clock, fail_after
 
 READY_WITHIN = 120.0
@@ -52,7 +53,7 @@ class Report:
 async def up(topology: Topology, paths: Paths, clock: Clock, report: Report) -> None:
     """Bring the cluster up, or repair it: afterwards every machine runs and every node is Ready."""
     preflight.require_root("kubepy up")
-    preflight.check_tools()
+    preflight.check_tools(etcd=topology.masters > 1)
     preflight.check_kernel()
     with _locked(paths):
         _refuse_other_shape(topology, paths)
@@ -138,7 +139,7 @@ def _refuse_other_shape(topology: Topology, paths: Paths) -> None:
 def refuse_half_removed(paths: Paths) -> None:
     """New keys for old data would lock everybody out: that is for a person to decide. Raises ClusterError."""
     ca_key, ca_certificate = paths.pki / "ca.key", paths.pki / "ca.crt"
-    data = [path for path in (paths.database, ca_certificate) if path.exists()]
+    data = [path for path in (paths.database, paths.etcd, ca_certificate) if path.exists()]
     if data and not ca_key.exists():
         raise ClusterError(
             f"half of a cluster is here: {data[0]} exists, its key {ca_key} does not; nothing was changed. "
@@ -151,23 +152,50 @@ def _host_state(paths: Paths) -> Path:
 
 
 async def _start_machines(configuration: Configuration, clock: Clock) -> None:
-    """Start the supervisors that do not run, and those whose configuration or program has changed since."""
+    """Start the supervisors that do not run, and those whose configuration or program has changed since.
+
+    Of several masters that run, one at a time is restarted: the others keep the API up.
+    """
+    topology, paths = configuration.topology, configuration.paths
     program = await to_thread.run_sync(build.fingerprint)
+    at_once: list[tuple[Machine, str]] = []
+    in_turn: list[tuple[Machine, str]] = []
+    for machine in topology.everything:
+        run = paths.machine_run(machine.name)
+        wanted, digest = f"{configuration.digest(machine)} {program}", run / "configuration.digest"
+        runs = read_pidfile(run / "supervisor.pid") is not None
+        if runs and digest.is_file() and digest.read_text() == wanted:
+            continue
+        restarted_in_turn = runs and machine.control_plane and topology.masters > 1
+        (in_turn if restarted_in_turn else at_once).append((machine, wanted))
     async with anyio.create_task_group() as group:
-        for machine in configuration.topology.machines:
-            wanted = f"{configuration.digest(machine)} {program}"
+        for machine, wanted in at_once:
             group.start_soon(_start_machine, configuration, machine, wanted, clock)
+    for machine, wanted in in_turn:
+        await _wait_for_masters(topology, paths, clock)
+        await _start_machine(configuration, machine, wanted, clock)
+
+
+async def _wait_for_masters(topology: Topology, paths: Paths, clock: Clock) -> None:
+    deadline = clock.monotonic() + READY_WITHIN
+    while True:
+        states = machine_status(topology, paths)
+        down = [s.machine.name for s in states if s.machine.control_plane and not s.healthy]
+        if not down:
+            return
+        if clock.monotonic() > deadline:
+            names = ", ".join(down)
+            raise ClusterError(
+                f"not healthy after {READY_WITHIN:.0f} s: {names}; see the logs below {paths.log}"
+            )
+        await clock.sleep(0.1)
 
 
 async def _start_machine(configuration: Configuration, machine: Machine, wanted: str, clock: Clock) -> None:
     paths = configuration.paths
     run = paths.machine_run(machine.name)
-    digest = run / "configuration.digest"
-    running = read_pidfile(run / "supervisor.pid")
-    if running is not None and digest.is_file() and digest.read_text() == wanted:
-        return
     await supervisor.stop(run, clock)
-    write_file(digest, wanted)
+    write_file(run / "configuration.digest", wanted)
     log = paths.machine_log(machine.name) / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     namespace = network.NETNS_DIRECTORY / configuration.topology.netns(machine)
@@ -218,11 +246,12 @@ async def _retry(call: Callable[[], Awaitable[object]], clock: Clock) -> None:
 
 
 async def _wait_for_nodes(client: Client, topology: Topology, paths: Paths, clock: Clock) -> None:
-    wanted = {machine.name for machine in topology.machines}
+    wanted = {machine.name for machine in topology.everything}
     deadline = clock.monotonic() + READY_WITHIN
     while True:
-        nodes = (await client.list(NODES))["items"]
+        nodes = await _nodes(client)
         ready = {meta.name(node) for node in nodes if conditions.is_true(node, "Ready")}
+        ready |= {machine.name for machine in topology.everything if machine not in topology.machines}
         # After a `down` the API server still has the nodes as they were: the processes have the last word.
         ready &= {status.machine.name for status in machine_status(topology, paths) if status.healthy}
         if wanted <= ready:
@@ -235,6 +264,17 @@ async def _wait_for_nodes(client: Client, topology: Topology, paths: Paths, cloc
         await clock.sleep(0.1)
 
 
+async def _nodes(client: Client) -> list[Obj]:
+    """The nodes; none while the API server does not answer, as when another master joins."""
+    try:
+        found: list[Obj] = (await client.list(NODES))["items"]
+    except (StatusError, ConnectionFailed, TimeoutError) as error:
+        if isinstance(error, StatusError) and error.code not in NOT_READY_YET:
+            raise
+        return []
+    return found
+
+
 async def _label_control_plane(client: Client, topology: Topology) -> None:
     """Kubelets may not give themselves roles (NodeRestriction), so the admin does."""
     for machine in topology.machines:
@@ -244,7 +284,7 @@ async def _label_control_plane(client: Client, topology: Topology) -> None:
 
 async def _stop_machines(topology: Topology, paths: Paths, clock: Clock) -> None:
     async with anyio.create_task_group() as group:
-        for machine in topology.machines:
+        for machine in topology.everything:
             group.start_soon(supervisor.stop, paths.machine_run(machine.name), clock)
     sockets = {str(containerd.socket_path(paths, m.name)) for m in topology.machines}
     shims = find(lambda arguments: "-address" in arguments and not sockets.isdisjoint(arguments))
@@ -253,7 +293,7 @@ async def _stop_machines(topology: Topology, paths: Paths, clock: Clock) -> None
 
 
 def _remove_machines(topology: Topology, paths: Paths) -> None:
-    for machine in topology.machines:
+    for machine in topology.everything:
         for folder in (paths.machine_run(machine.name), paths.machine_var(machine.name)):
             mounts.unmount_below(folder)
             _remove_folders([folder])

@@ -39,7 +39,7 @@ def ensure_network(topology: Topology, state: Path) -> None:
     """Bridge, host address, forwarding and masquerading; a namespace with an address per machine."""
     with IPRoute() as host:
         bridge = _ensure_bridge(host, topology)
-        for machine in topology.machines:
+        for machine in topology.everything:
             _ensure_machine(host, topology, machine, bridge)
     _ensure_forwarding(state)
     _nft(_masquerade(topology))
@@ -48,11 +48,11 @@ def ensure_network(topology: Topology, state: Path) -> None:
 def remove_network(topology: Topology, state: Path) -> None:
     """Take away everything that ``ensure_network`` made."""
     known = {entry.name for entry in NETNS_DIRECTORY.iterdir()} if NETNS_DIRECTORY.is_dir() else set()
-    for machine in topology.machines:
+    for machine in topology.everything:
         if topology.netns(machine) in known:
             netns.remove(topology.netns(machine))
     with IPRoute() as host:
-        for name in (topology.bridge, *(topology.port_device(m) for m in topology.machines)):
+        for name in (topology.bridge, *(topology.port_device(m) for m in topology.everything)):
             for index in host.link_lookup(ifname=name):
                 host.link("del", index=index)
     _nft(f"table ip {_table(topology)}\ndelete table ip {_table(topology)}\n")

@@ -59,6 +59,11 @@ class Paths:
         return self.var / "apiserver/state.db"
 
     @property
+    def etcd(self) -> Path:
+        """The data directories of the etcd members, where several masters keep the state."""
+        return self.var / "etcd"
+
+    @property
     def lock(self) -> Path:
         return self.run / "lock"
 

@@ -37,9 +37,10 @@ def require_root(doing: str) -> None:
         raise PreflightError(f"{doing} needs root (network namespaces, mounts, containers): use sudo")
 
 
-def check_tools() -> None:
-    """Every program and CNI plugin that the machines start."""
-    missing = {package for tool, package in TOOLS.items() if shutil.which(tool, path=SEARCH_PATH) is None}
+def check_tools(*, etcd: bool = False) -> None:
+    """Every program and CNI plugin that the machines start; ``etcd`` where they keep the state in it."""
+    tools = TOOLS | ({"etcd": "etcd-server"} if etcd else {})
+    missing = {package for tool, package in tools.items() if shutil.which(tool, path=SEARCH_PATH) is None}
     if not any((directory / "bridge").exists() for directory in CNI_PLUGIN_DIRECTORIES):
         missing.add("containernetworking-plugins")
     if missing:

@@ -26,7 +26,7 @@ class MachineStatus:
 def machine_status(topology: Topology, paths: Paths) -> list[MachineStatus]:
     """The state of every machine of the cluster."""
     found = []
-    for machine in topology.machines:
+    for machine in topology.everything:
         run = paths.machine_run(machine.name)
         components = tuple(
             (name, state, bool(state.pid) and Process.of(state.pid) is not None)

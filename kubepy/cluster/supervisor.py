@@ -46,7 +46,7 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class MachineConfig:
-    """What runs on a machine. ``mirror_port`` serves ``images_directory`` to its container runtime."""
+    """What runs on a machine. ``mirror_port`` (0: none) serves ``images_directory`` to its runtime."""
 
     name: str
     run_directory: Path
@@ -86,8 +86,10 @@ class Supervisor:
         assert own is not None
         write_pidfile(config.run_directory / "supervisor.pid", own)
         await self._end_orphans()
-        mirror = ImageMirror(ImageLayout(config.images_directory), port=config.mirror_port)
-        mirror.start()
+        mirror = None
+        if config.mirror_port:
+            mirror = ImageMirror(ImageLayout(config.images_directory), port=config.mirror_port)
+            mirror.start()
         try:
             async with anyio.create_task_group() as group:
                 for spec in config.components:
@@ -95,7 +97,8 @@ class Supervisor:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._stop_all()
-                mirror.stop()
+                if mirror is not None:
+                    mirror.stop()
                 (config.run_directory / "supervisor.pid").unlink(missing_ok=True)
 
     async def _end_orphans(self) -> None:

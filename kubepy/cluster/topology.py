@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 MASTER = "m-k8s"
+BALANCER = "lb-k8s"
 DEFAULT_NAME = "kubepy"
 DEFAULT_BRIDGE = "kubepy0"
 BRIDGE_PREFIX = "kp-"
@@ -19,7 +20,7 @@ class TopologyError(ValueError):
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine of the cluster: a name, an address on the bridge, a role."""
+    """One machine of the cluster: a name, an address, a role. All are nodes but the balancer."""
 
     name: str
     address: str
@@ -28,10 +29,11 @@ class Machine:
 
 @dataclass(frozen=True)
 class Topology:
-    """One master and ``workers`` workers on one subnet.
+    """``masters`` masters and ``workers`` workers on one subnet.
 
-    ``subnet`` is the machines' network; its first address is the host's (on the bridge),
-    the tenth the master's, the 101st and following the workers'.
+    ``subnet`` is the machines' network; its first address is the host's (on the bridge), the tenth the
+    cluster's: the only master's, or the balancer's where there are several masters, which have the 11th
+    and following. Workers have the 101st and following.
     """
 
     name: str = DEFAULT_NAME
@@ -41,12 +43,19 @@ class Topology:
     service_cidr: str = "10.96.0.0/12"
     cluster_domain: str = "cluster.local"
     secure_port: int = 6443
+    masters: int = 1
     machines: tuple[Machine, ...] = field(init=False)
+    balancer: Machine | None = field(init=False)
 
     def __post_init__(self) -> None:
         network = ipaddress.ip_network(self.subnet)
         if not 0 <= self.workers <= 100:
             raise TopologyError(f"a cluster has 0 to 100 workers, not {self.workers}")
+        if not 1 <= self.masters <= 7 or self.masters % 2 == 0:
+            raise TopologyError(
+                f"a cluster has 1, 3, 5 or 7 masters, not {self.masters}: an even number survives no more "
+                "failures than one less"
+            )
         if network.num_addresses < 101 + self.workers + 1:
             raise TopologyError(f"subnet {self.subnet} is too small for {self.workers} workers: give a /24")
         for what, cidr in (("pod", self.pod_cidr), ("service", self.service_cidr)):
@@ -54,17 +63,38 @@ class Topology:
                 raise TopologyError(f"the {what} network {cidr} overlaps the machines' network {self.subnet}")
         if not self.name.replace("-", "").isalnum() or len(self.bridge) > DEVICE_NAME_MAX:
             raise TopologyError(f"cluster name {self.name!r}: up to 12 letters, digits and '-'")
-        master = Machine(MASTER, str(network[10]), control_plane=True)
+        front = str(network[10])
+        masters = [
+            Machine(f"m{n}-k8s", str(network[10 + n]), control_plane=True) for n in range(1, self.masters + 1)
+        ]
+        if self.masters == 1:
+            masters = [Machine(MASTER, front, control_plane=True)]
         workers = (Machine(f"w{n}-k8s", str(network[100 + n])) for n in range(1, self.workers + 1))
-        object.__setattr__(self, "machines", (master, *workers))
+        object.__setattr__(self, "machines", (*masters, *workers))
+        object.__setattr__(self, "balancer", Machine(BALANCER, front) if self.masters > 1 else None)
 
     @property
     def master(self) -> Machine:
+        """The first master."""
         return self.machines[0]
 
     @property
+    def control_plane(self) -> tuple[Machine, ...]:
+        return self.machines[: self.masters]
+
+    @property
+    def everything(self) -> tuple[Machine, ...]:
+        """The nodes (``machines``), and what is none: the balancer."""
+        return self.machines if self.balancer is None else (*self.machines, self.balancer)
+
+    @property
+    def front(self) -> Machine:
+        """Where the API is reached: the balancer, or the only master."""
+        return self.balancer or self.master
+
+    @property
     def endpoint(self) -> str:
-        return f"https://{self.master.address}:{self.secure_port}"
+        return f"https://{self.front.address}:{self.secure_port}"
 
     @property
     def gateway(self) -> str:
@@ -93,7 +123,7 @@ class Topology:
 
     def port_device(self, machine: Machine) -> str:
         """The machine's port on the bridge."""
-        index = self.machines.index(machine)
+        index = self.everything.index(machine)
         return f"{self.bridge}-{index}"
 
     def cgroup(self, machine: Machine) -> str:

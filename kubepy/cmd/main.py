@@ -23,6 +23,7 @@ COMMANDS = {
     "kubelet": "run the node agent",
     "proxy": "run the service proxy",
     "dns": "run cluster DNS",
+    "balancer": "run the address in front of several API servers",
     "machine": "run the processes of one machine (started by `up`)",
     "version": "print the versions",
 }

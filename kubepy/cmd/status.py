@@ -1,4 +1,4 @@
-"""Show the machines with their components, and the nodes as the API server sees them."""
+"""Show the machines with their components, the nodes as the API server sees them, and the members of etcd."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from kubepy.api.resources import NODES
 from kubepy.client import Client, ClientConfig, ConnectionFailed
+from kubepy.cluster import etcd
 from kubepy.cluster.configuration import read_topology
 from kubepy.cluster.paths import Paths
 from kubepy.cluster.status import MachineStatus, machine_status
@@ -35,9 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     machines = machine_status(topology, paths)
     nodes = anyio.run(_ready_nodes, paths, clock)
+    members = anyio.run(etcd.members, topology, paths, clock)
     console = Console()
     console.print(_table(machines, nodes, clock))
-    healthy = all(m.healthy and nodes.get(m.machine.name) for m in machines)
+    if members:
+        console.print(_members_table(members))
+    healthy = all(
+        m.healthy and (nodes.get(m.machine.name) or m.machine is topology.balancer) for m in machines
+    )
+    healthy = healthy and not any(member.problem for member in members)
     if not healthy:
         console.print("Not all is well: `kubepy up` repairs, `kubepy logs COMPONENT` tells why.")
     return 0 if healthy else 1
@@ -54,6 +61,17 @@ async def _ready_nodes(paths: Paths, clock: Clock) -> dict[str, bool]:
         print(f"the API server does not answer: {error}", file=sys.stderr)
         return {}
     return {meta.name(node): conditions.is_true(node, "Ready") for node in nodes}
+
+
+def _members_table(members: list[etcd.MemberStatus]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for column in ("ETCD MEMBER", "STATE", "ROLE", "SIZE"):
+        table.add_column(column)
+    for member in members:
+        role = "" if member.problem else ("leader" if member.leader else "follower")
+        size = "" if member.problem else f"{member.size_bytes / 1e6:.1f} MB"
+        table.add_row(member.machine.name, member.problem or "healthy", role, size)
+    return table
 
 
 def _table(machines: list[MachineStatus], nodes: dict[str, bool], clock: Clock) -> Table:

@@ -1,5 +1,6 @@
-"""Bring up a cluster on this host: one master and several workers, each a network namespace with its own
-containerd, kubelet and service proxy. Run it again to repair a cluster that is half dead."""
+"""Bring up a cluster on this host: a master (or three, with etcd and an address in front) and several
+workers, each a network namespace with its own containerd, kubelet and service proxy. Run it again to repair
+a cluster that is half dead."""
 
 from __future__ import annotations
 
@@ -25,6 +26,9 @@ REFUSALS = (ClusterError, NetworkError, PreflightError, BuildError, TopologyErro
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_root_argument(parser)
     parser.add_argument("--workers", type=int, default=3, help="how many workers (3)")
+    parser.add_argument(
+        "--masters", type=int, default=1, help="how many masters: 1 (on SQLite), 3, 5 or 7 (1)"
+    )
     parser.add_argument("--name", default="kubepy", help="the cluster's name (kubepy)")
     parser.add_argument("--subnet", default="10.240.0.0/24", help="the machines' network (10.240.0.0/24)")
     parser.add_argument("--pod-cidr", default="10.244.0.0/16", help="the pods' network (10.244.0.0/16)")
@@ -43,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         topology = Topology(
             name=arguments.name,
             workers=arguments.workers,
+            masters=arguments.masters,
             subnet=arguments.subnet,
             pod_cidr=arguments.pod_cidr,
             service_cidr=arguments.service_cidr,
@@ -60,8 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _say_what_is_there(console: Console, topology: Topology, kubeconfig: str, seconds: float) -> None:
     lines = [f"\nCluster [bold]{topology.name}[/bold] is up after {seconds:.1f} s at {topology.endpoint}\n"]
-    for machine in topology.machines:
+    for machine in topology.everything:
         role = "control-plane" if machine.control_plane else "worker"
+        if machine is topology.balancer:
+            role = "balancer"
         lines.append(f"  {machine.name:<10}{machine.address:<16}{role}")
     lines.append("\nWhat to type next:\n")
     lines.append(f"  export KUBECONFIG={kubeconfig}")

@@ -1,0 +1,148 @@
+"""etcd on the masters: keys, configuration files, and how the members are."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import yaml
+
+from kubepy.cluster.https import get
+from kubepy.cluster.paths import Paths, write_file
+from kubepy.cluster.pki import Identity, Pki
+from kubepy.cluster.topology import Machine, Topology
+from kubepy.util.clock import Clock
+
+CLIENT_PORT = 2379
+PEER_PORT = 2380
+PATIENCE = 3.0
+
+
+def pki(paths: Paths, now: datetime) -> Pki:
+    """A CA of its own, as kubeadm's: who holds a certificate of it reads and writes the whole state."""
+    directory = paths.pki / "etcd"
+    directory.mkdir(parents=True, exist_ok=True)
+    return Pki(directory, now, ca_common_name="etcd-ca")
+
+
+def data_directory(paths: Paths, machine: Machine) -> Path:
+    """Outside of the machine's own folders, which go with the machine."""
+    return paths.etcd / machine.name
+
+
+def write_configuration(topology: Topology, paths: Paths, machine: Machine, now: datetime) -> dict[str, Any]:
+    """Write one member's files; gives what its API server's configuration says of the storage."""
+    keys = pki(paths, now)
+    addresses = (machine.address, "127.0.0.1")
+    # A member is its own client too (its gateway), so the serving certificate is for both ends.
+    both_ends = Identity(machine.name, (), ("localhost", machine.name), addresses, server=True)
+    serving = keys.ensure(f"server-{machine.name}", both_ends)
+    peer = keys.ensure(f"peer-{machine.name}", both_ends)
+    keys.ensure("healthcheck-client", Identity("kube-etcd-healthcheck-client"))
+    client = keys.ensure("apiserver-etcd-client", Identity("kube-apiserver-etcd-client"))
+    members = topology.control_plane
+    document = {
+        "name": machine.name,
+        "data-dir": str(data_directory(paths, machine)),
+        "listen-client-urls": ",".join(_url(address, CLIENT_PORT) for address in addresses),
+        "advertise-client-urls": _url(machine.address, CLIENT_PORT),
+        "listen-peer-urls": _url(machine.address, PEER_PORT),
+        "initial-advertise-peer-urls": _url(machine.address, PEER_PORT),
+        "initial-cluster": ",".join(f"{m.name}={_url(m.address, PEER_PORT)}" for m in members),
+        "initial-cluster-token": topology.name,
+        "initial-cluster-state": "new",
+        "client-transport-security": _tls(keys, serving.certificate, serving.key),
+        "peer-transport-security": _tls(keys, peer.certificate, peer.key),
+        "logger": "zap",
+        "log-outputs": ["stderr"],
+    }
+    etc = paths.machine_etc(machine.name)
+    write_file(etc / "etcd.yaml", yaml.safe_dump(document, sort_keys=False))
+    # The member on the same machine first: the others are for when it fails.
+    servers = (machine, *(other for other in members if other != machine))
+    return {
+        "storage": "etcd://" + ",".join(f"{m.address}:{CLIENT_PORT}" for m in servers),
+        "etcd_ca_file": keys.ca.certificate,
+        "etcd_cert_file": client.certificate,
+        "etcd_key_file": client.key,
+    }
+
+
+def command(etc: Path) -> list[str]:
+    return ["etcd", "--config-file", str(etc / "etcd.yaml")]
+
+
+def environment() -> dict[str, str]:
+    """etcd 3.4 refuses to start on processors besides amd64 unless it is told that one knows."""
+    machine = {"aarch64": "arm64", "x86_64": "amd64"}.get(os.uname().machine, os.uname().machine)
+    return {} if machine == "amd64" else {"ETCD_UNSUPPORTED_ARCH": machine}
+
+
+def _url(address: str, port: int) -> str:
+    return f"https://{address}:{port}"
+
+
+def _tls(keys: Pki, certificate: Path, key: Path) -> dict[str, Any]:
+    return {
+        "cert-file": str(certificate),
+        "key-file": str(key),
+        "client-cert-auth": True,
+        "trusted-ca-file": str(keys.ca.certificate),
+    }
+
+
+@dataclass(frozen=True)
+class MemberStatus:
+    """One member as it describes itself; ``problem`` is empty when it is well."""
+
+    machine: Machine
+    problem: str
+    leader: bool = False
+    size_bytes: int = 0
+
+
+async def members(topology: Topology, paths: Paths, clock: Clock) -> list[MemberStatus]:
+    """Ask every member; none for a cluster without etcd."""
+    if topology.masters == 1:
+        return []
+    directory = paths.pki / "etcd"
+    try:
+        tls = ssl.create_default_context(cafile=str(directory / "ca.crt"))
+        tls.load_cert_chain(directory / "healthcheck-client.crt", directory / "healthcheck-client.key")
+    except OSError as error:
+        return [
+            MemberStatus(machine, f"{error.filename}: {error.strerror}") for machine in topology.control_plane
+        ]
+    found: dict[Machine, MemberStatus] = {}
+
+    async def ask(machine: Machine) -> None:
+        found[machine] = await _member(machine, tls, clock)
+
+    async with anyio.create_task_group() as tasks:
+        for machine in topology.control_plane:
+            tasks.start_soon(ask, machine)
+    return [found[machine] for machine in topology.control_plane]
+
+
+async def _member(machine: Machine, tls: ssl.SSLContext, clock: Clock) -> MemberStatus:
+    try:
+        code, body = await get(machine.address, CLIENT_PORT, "/health", tls, clock, PATIENCE)
+        if code != 200 or b'"true"' not in body:
+            return MemberStatus(machine, "has no leader" if code == 503 else f"unhealthy ({code})")
+        _, text = await get(machine.address, CLIENT_PORT, "/metrics", tls, clock, PATIENCE)
+    except (OSError, TimeoutError, ValueError) as error:
+        return MemberStatus(machine, str(error) or "does not answer")
+    metrics = dict(
+        line.rsplit(" ", 1) for line in text.decode().splitlines() if line and not line.startswith("#")
+    )
+    return MemberStatus(
+        machine,
+        "",
+        leader=metrics.get("etcd_server_is_leader") == "1",
+        size_bytes=int(float(metrics.get("etcd_mvcc_db_total_size_in_bytes", "0"))),
+    )

@@ -1,0 +1,22 @@
+"""Run the address in front of several API servers."""
+
+from __future__ import annotations
+
+import argparse
+
+from kubepy.cmd.components import add_config_argument, run_with_config
+
+add_arguments = add_config_argument
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from kubepy.cluster.balancer import BalancerConfig
+    from kubepy.cluster.balancer import run as main
+
+    return run_with_config(
+        "balancer",
+        BalancerConfig,
+        lambda c, clock, ready: main(c, clock, ready=ready),
+        arguments,
+        use_uvloop=True,
+    )
