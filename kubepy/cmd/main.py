@@ -24,6 +24,7 @@ COMMANDS = {
     "proxy": "run the service proxy",
     "dns": "run cluster DNS",
     "balancer": "run the address in front of several API servers",
+    "metrics-server": "run the metrics server",
     "machine": "run the processes of one machine (started by `up`)",
     "version": "print the versions",
 }

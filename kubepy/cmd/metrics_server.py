@@ -1,0 +1,22 @@
+"""Run the metrics server."""
+
+from __future__ import annotations
+
+import argparse
+
+from kubepy.cmd.components import add_config_argument, run_with_config
+
+add_arguments = add_config_argument
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from kubepy.metrics.config import MetricsServerConfig
+    from kubepy.metrics.run import run as main
+
+    return run_with_config(
+        "metrics-server",
+        MetricsServerConfig,
+        lambda c, clock, ready: main(c, clock, ready=ready),
+        arguments,
+        use_uvloop=True,
+    )
