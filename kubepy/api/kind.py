@@ -22,6 +22,8 @@ from kubepy.machinery.meta import Obj
 from kubepy.machinery.schema import Schema
 from kubepy.machinery.tables import Column
 
+Warn = Callable[[str], None]
+
 
 class ScalePaths(NamedTuple):
     """Where an object keeps what its Scale shows: field names from the root, "spec", "replicas"."""
@@ -74,8 +76,8 @@ class Kind(Protocol):
         """Take from `old` what this road ("" or a subresource) may not change; count the generation."""
         ...
 
-    def validate_create(self, obj: Obj) -> list[Cause]:
-        """Which rules a new object breaks."""
+    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
+        """Which rules a new object breaks; the Warning headers that a valid one earns go to `warn`."""
         ...
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
@@ -83,7 +85,7 @@ class Kind(Protocol):
         ...
 
     def warnings(self, obj: Obj) -> list[str]:
-        """The Warning headers that a write of the object earns."""
+        """The Warning headers that an update to the object earns."""
         ...
 
     @property
@@ -118,6 +120,8 @@ class BuiltinKind:
         self._default: Callable[[Obj], None] | None = defaults.DEFAULTERS.get(resource.gvk)
         self._decoder: Decoder | None = None
         self._selectable: frozenset[str] | None = None
+        self._preparation = strategies.preparation(resource.gvk)
+        self._validator = validation.validator(resource.gvk)
 
     @property
     def schema(self) -> Schema:
@@ -142,23 +146,23 @@ class BuiltinKind:
 
     def prepare_for_create(self, obj: Obj) -> None:
         """Status wiped, generation 1, the kind's own preparation."""
-        strategies.prepare_for_create(obj)
+        self._preparation.create(obj)
 
     def prepare_for_update(self, obj: Obj, old: Obj, subresource: str = "") -> None:
         """Call after defaulting and before validation."""
         strategies.prepare_for_update(obj, old, subresource)
 
-    def validate_create(self, obj: Obj) -> list[Cause]:
+    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
         """The rules of `validation`."""
-        return validation.validate_create(obj)
+        return self._validator.create(obj, warn)
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
         """The rules of `validation`."""
-        return validation.validate_update(obj, old, subresource)
+        return self._validator.update(obj, old, subresource)
 
     def warnings(self, obj: Obj) -> list[str]:
         """Deprecated or doubtful fields."""
-        return validation.warnings(obj)
+        return self._validator.warnings(obj)
 
     @property
     def columns(self) -> Sequence[Column]:

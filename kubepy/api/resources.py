@@ -8,7 +8,7 @@ Everybody names resources by the constants at the end: `PODS`, `DEPLOYMENTS`, ..
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubepy.machinery.gvk import GK, GR, GVK, GVR
 
@@ -52,21 +52,18 @@ class Resource:
     storage_path: str
     list_kind: str
     custom: bool = False
+    gvr: GVR = field(init=False)
+    gr: GR = field(init=False)
+    gk: GK = field(init=False)
+    has_status: bool = field(init=False)  # status is written through its own subresource
 
-    @property
-    def gvr(self) -> GVR:
-        """Group, version and plural."""
-        return GVR(self.gvk.group, self.gvk.version, self.plural)
-
-    @property
-    def gr(self) -> GR:
-        """Group and plural."""
-        return GR(self.gvk.group, self.plural)
-
-    @property
-    def gk(self) -> GK:
-        """Group and kind."""
-        return GK(self.gvk.group, self.gvk.kind)
+    def __post_init__(self) -> None:
+        # Asked for a dozen times a request: made once.
+        group, version, kind = self.gvk
+        object.__setattr__(self, "gvr", GVR(group, version, self.plural))
+        object.__setattr__(self, "gr", GR(group, self.plural))
+        object.__setattr__(self, "gk", GK(group, kind))
+        object.__setattr__(self, "has_status", self.subresource("status") is not None)
 
     @property
     def kind(self) -> str:
@@ -84,11 +81,6 @@ class Resource:
             if subresource.name == name:
                 return subresource
         return None
-
-    @property
-    def has_status(self) -> bool:
-        """True when status is written through its own subresource."""
-        return self.subresource("status") is not None
 
 
 _TABLE: list[Resource] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 
@@ -193,6 +194,15 @@ def percent(value: str) -> list[str]:
 def random_suffix(length: int = _RANDOM_LENGTH, rng: random.Random | None = None) -> str:
     """Return `length` random characters of Kubernetes' alphabet for names."""
     return "".join((rng or _RNG).choices(_ALPHABET, k=length))
+
+
+def suffix_of(text: str, length: int = _RANDOM_LENGTH) -> str:
+    """Return characters of the same alphabet that look random and are always the same for a text."""
+    number, made = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big"), ""
+    for _ in range(length):
+        number, index = divmod(number, len(_ALPHABET))
+        made += _ALPHABET[index]
+    return made
 
 
 def generate_name(base: str, rng: random.Random | None = None) -> str:

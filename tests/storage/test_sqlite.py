@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kubepy.storage import StorageError, StorageUnavailableError, open_backend
+from kubepy.storage import KeyExistsError, StorageError, StorageUnavailableError, open_backend
 from kubepy.util.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -203,3 +203,40 @@ async def test_a_snapshot_taken_under_writes_opens_as_a_storage(path: Path, tmp_
     assert len(listed.items) >= 50
     assert max(kv.revision for kv in listed.items) == listed.revision == await copy.current_revision()
     await copy.aclose()
+
+
+async def test_many_creates_at_once_and_some_of_taken_keys(path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    await backend.create("/taken", b"before")
+    gone = await backend.create("/gone", b"before")
+    await backend.delete("/gone", gone)
+    outcomes: dict[tuple[str, int], object] = {}
+
+    async def make(key: str, number: int) -> None:
+        try:
+            outcomes[key, number] = await backend.create(key, b"%d" % number)
+        except KeyExistsError as error:
+            outcomes[key, number] = error
+
+    wanted = [*(f"/new/{n}" for n in range(150)), "/taken", "/gone", "/new/7", "/new/149"]
+    async with backend.watch("/", 3) as watch, anyio.create_task_group() as tasks:
+        for number, key in enumerate(wanted):
+            tasks.start_soon(make, key, number)
+        seen: list[str] = []
+        with anyio.fail_after(5):
+            async for batch in watch:
+                seen += [event.key for event in batch.events]
+                if len(seen) == 151:
+                    break
+    made = sorted(revision for revision in outcomes.values() if isinstance(revision, int))
+    assert made == list(range(4, 4 + 151))
+    assert [key for (key, _), outcome in outcomes.items() if not isinstance(outcome, int)] == [
+        "/taken",
+        "/new/7",
+        "/new/149",
+    ]
+    assert sorted(seen) == sorted({*wanted} - {"/taken"})
+    found = await backend.get("/new/7")
+    assert found is not None
+    assert found.value == b"7"
+    await backend.aclose()

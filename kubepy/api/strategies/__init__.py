@@ -5,6 +5,6 @@ metadata.generation counts the changes that matter. `generic` does this for ever
 their own have a hook in the file of their group. Works in place; does no I/O.
 """
 
-from kubepy.api.strategies.generic import prepare_for_create, prepare_for_update
+from kubepy.api.strategies.generic import Preparation, preparation, prepare_for_create, prepare_for_update
 
-__all__ = ["prepare_for_create", "prepare_for_update"]
+__all__ = ["Preparation", "preparation", "prepare_for_create", "prepare_for_update"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from kubepy.api.resources import BY_GVK
 from kubepy.api.strategies.hooks import HOOKS
 from kubepy.machinery.gvk import GK, GVK
@@ -42,17 +44,35 @@ _NOT_COUNTED_FIELDS = frozenset(("apiVersion", "kind", "metadata", "status"))
 _SYSTEM_METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
 
 
+class Preparation:
+    """What is done to new objects of one built-in kind."""
+
+    def __init__(self, gvk: GVK) -> None:
+        hook, resource = HOOKS.get(gvk.gk), BY_GVK.get(gvk)
+        has_status = resource is not None and resource.has_status
+        self._wipes_status = has_status and not (hook is not None and hook.keeps_status_on_create)
+        self._counted = gvk.gk in _COUNTED
+        self._create = hook.create if hook is not None else None
+
+    def create(self, obj: Obj) -> None:
+        """Make a decoded, defaulted object ready to be created; metadata.uid must be set already."""
+        if self._wipes_status:
+            obj.pop("status", None)
+        if self._counted:
+            obj["metadata"]["generation"] = 1
+        if self._create is not None:
+            self._create(obj)
+
+
+@cache
+def preparation(gvk: GVK) -> Preparation:
+    """The preparation of a built-in kind."""
+    return Preparation(gvk)
+
+
 def prepare_for_create(obj: Obj) -> None:
-    """Make a decoded, defaulted object ready to be created; metadata.uid must be set already."""
-    gvk = GVK.of(obj)
-    hook = HOOKS.get(gvk.gk)
-    resource = BY_GVK.get(gvk)
-    if resource is not None and resource.has_status and not (hook and hook.keeps_status_on_create):
-        obj.pop("status", None)
-    if gvk.gk in _COUNTED:
-        obj["metadata"]["generation"] = 1
-    if hook is not None and hook.create is not None:
-        hook.create(obj)
+    """Make a decoded, defaulted object of any built-in kind ready to be created."""
+    preparation(GVK.of(obj)).create(obj)
 
 
 def prepare_for_update(obj: Obj, old: Obj, subresource: str = "") -> None:

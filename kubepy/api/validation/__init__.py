@@ -5,6 +5,6 @@ Kubernetes). One file per group or large kind; `registry` maps kinds to their ru
 those of ObjectMeta. Nothing here changes the objects it is given.
 """
 
-from kubepy.api.validation.generic import validate_create, validate_update, warnings
+from kubepy.api.validation.generic import Validator, validate_create, validate_update, validator, warnings
 
-__all__ = ["validate_create", "validate_update", "warnings"]
+__all__ = ["Validator", "validate_create", "validate_update", "validator", "warnings"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from kubepy.api import schemas
@@ -15,50 +17,83 @@ from kubepy.machinery.meta import Obj
 from kubepy.machinery.schema import Schema
 
 _NO_RULES = Rules()
+Warn = Callable[[str], None]
+
+
+class Validator:
+    """The rules of one built-in kind."""
+
+    def __init__(self, gvk: GVK) -> None:
+        self._gvk = gvk
+        self._resource = BY_GVK[gvk]
+        self._rules = RULES.get(gvk.gk, _NO_RULES)
+
+    def create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
+        """The rules a new object breaks, ObjectMeta's first; the warnings of a valid one go to `warn`."""
+        if self._resource.virtual:
+            return []
+        rules = self._rules
+        causes = validate_object_meta(
+            obj.get("metadata") or {}, namespaced=self._resource.namespaced, name_rule=rules.name
+        )
+        if rules.create_warned is not None and warn is not None:
+            return causes + rules.create_warned(obj, warn)
+        if rules.create is not None:
+            causes += rules.create(obj)
+        else:
+            causes += _required_fields(schemas.schema(self._gvk), obj, "")
+        if warn is not None and not causes:
+            for message in self.warnings(obj):
+                warn(message)
+        return causes
+
+    def update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
+        """The rules broken by replacing `old` with `obj` through the subresource ("" is the main road)."""
+        rules = self._rules
+        namespaced = self._resource.namespaced
+        causes = validate_object_meta_update(obj["metadata"], old["metadata"])
+        # A name that older rules allowed stays allowed: only new names are checked.
+        causes += validate_object_meta(obj["metadata"], namespaced=namespaced, name_rule=_any_name)
+        if subresource in rules.subresources:
+            causes += rules.subresources[subresource](obj, old)
+        elif subresource:
+            return causes
+        elif rules.update is not None:
+            causes += rules.update(obj, old)
+        elif rules.create is not None:
+            causes += rules.create(obj)
+        else:
+            causes += _required_fields(schemas.schema(self._gvk), obj, "")
+        return causes
+
+    def warnings(self, obj: Obj) -> list[str]:
+        """What a client should be told about a valid object."""
+        return self._rules.warnings(obj) if self._rules.warnings is not None else []
+
+
+@cache
+def validator(gvk: GVK) -> Validator:
+    """The validator of a built-in kind. KeyError for any other."""
+    return Validator(gvk)
 
 
 def validate_create(obj: Obj) -> list[Cause]:
-    """Return the rules a new object breaks, ObjectMeta's first."""
-    gvk = GVK.of(obj)
-    resource = BY_GVK[gvk]
-    if resource.virtual:
-        return []
-    rules = RULES.get(gvk.gk, _NO_RULES)
-    causes = validate_object_meta(
-        obj.get("metadata") or {}, namespaced=resource.namespaced, name_rule=rules.name
-    )
-    if rules.create is not None:
-        causes += rules.create(obj)
-    else:
-        causes += _required_fields(schemas.schema(gvk), obj, "")
-    return causes
+    """Return the rules a new object of any built-in kind breaks."""
+    return validator(GVK.of(obj)).create(obj)
 
 
 def validate_update(obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
-    """Return the rules broken by replacing `old` with `obj` through the subresource ("" is the main road)."""
-    gvk = GVK.of(obj)
-    rules = RULES.get(gvk.gk, _NO_RULES)
-    resource = BY_GVK[gvk]
-    causes = validate_object_meta_update(obj["metadata"], old["metadata"])
-    # A name that older rules allowed stays allowed: only new names are checked.
-    causes += validate_object_meta(obj["metadata"], namespaced=resource.namespaced, name_rule=lambda _: [])
-    if subresource in rules.subresources:
-        causes += rules.subresources[subresource](obj, old)
-    elif subresource:
-        return causes
-    elif rules.update is not None:
-        causes += rules.update(obj, old)
-    elif rules.create is not None:
-        causes += rules.create(obj)
-    else:
-        causes += _required_fields(schemas.schema(gvk), obj, "")
-    return causes
+    """Return the rules broken by replacing `old` with `obj`."""
+    return validator(GVK.of(obj)).update(obj, old, subresource)
 
 
 def warnings(obj: Obj) -> list[str]:
     """Return what a client should be told about a valid object."""
-    rules = RULES.get(GVK.of(obj).gk)
-    return rules.warnings(obj) if rules is not None and rules.warnings is not None else []
+    return validator(GVK.of(obj)).warnings(obj)
+
+
+def _any_name(name: str) -> list[str]:
+    return []
 
 
 def _required_fields(schema: Schema, value: Any, path: str) -> list[Cause]:

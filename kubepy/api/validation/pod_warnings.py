@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from kubepy.api.validation.claims import claim_warnings
 from kubepy.api.validation.formats import good_label
@@ -55,10 +55,10 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def pod_warnings(pod: Obj) -> list[str]:
-    """Return the warnings of a pod."""
+def pod_warnings(pod: Obj, of_spec: Sequence[str] | None = None) -> list[str]:
+    """Return the warnings of a pod; `of_spec` are those of its spec where they are known already."""
     metadata = pod.get("metadata") or {}
-    found = _warnings(pod.get("spec") or {}, metadata, "")
+    found = spec_warnings(pod.get("spec") or {}, metadata) if of_spec is None else list(of_spec)
     return [*name_warnings(metadata, "the Pod's hostname"), *found] if _is_new_odd(metadata) else found
 
 
@@ -89,7 +89,7 @@ def template_warnings(*path: str, named: bool = True) -> Callable[[Obj], list[st
         holder = obj
         for field in path:
             holder = holder.get(field) or {}
-        found = _warnings(holder.get("spec") or {}, holder.get("metadata") or {}, f"{'.'.join(path)}.")
+        found = spec_warnings(holder.get("spec") or {}, holder.get("metadata") or {}, f"{'.'.join(path)}.")
         metadata = obj.get("metadata") or {}
         if named and _is_new_odd(metadata):
             return [*name_warnings(metadata, "Pod names and hostnames"), *found]
@@ -98,7 +98,8 @@ def template_warnings(*path: str, named: bool = True) -> Callable[[Obj], list[st
     return warnings
 
 
-def _warnings(spec: Obj, metadata: Obj, prefix: str) -> list[str]:
+def spec_warnings(spec: Obj, metadata: Obj, prefix: str = "") -> list[str]:
+    """Return the warnings of a spec, and of annotations that speak of it."""
     path = f"{prefix}spec"
     found: list[str] = []
     if "nodeSelector" in spec:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from kubepy.api.validation import known_specs
 from kubepy.api.validation.containers import image_without_whitespace
 from kubepy.api.validation.pod_annotations import (
     validate_annotations_match_fields,
@@ -14,7 +17,7 @@ from kubepy.api.validation.pod_changes import (
 from kubepy.api.validation.pod_resize import validate_resize
 from kubepy.api.validation.pod_spec import validate_pod_spec, validate_template
 from kubepy.api.validation.pod_status import validate_pod_status
-from kubepy.api.validation.pod_warnings import pod_warnings, template_warnings
+from kubepy.api.validation.pod_warnings import pod_warnings, spec_warnings, template_warnings
 from kubepy.api.validation.rules import Rules, spec_of
 from kubepy.machinery.field_errors import Cause, forbidden_field
 from kubepy.machinery.gvk import GK
@@ -47,6 +50,21 @@ def _no_tokens(spec: Obj) -> list[Cause]:
         for position, source in enumerate((volume.get("projected") or {}).get("sources") or ())
         if "serviceAccountToken" in source
     ]
+
+
+def _create_warned(pod: Obj, warn: Callable[[str], None]) -> list[Cause]:
+    """Check a new pod; one whose spec was in order lately needs no second look at it."""
+    key = known_specs.key_of(pod)
+    of_spec = known_specs.warnings_of(key)
+    if of_spec is None:
+        causes = _create(pod)
+        if causes:
+            return causes
+        if key is not None:
+            known_specs.remember(key, spec_warnings(spec_of(pod), {}))
+    for message in pod_warnings(pod, of_spec):
+        warn(message)
+    return []
 
 
 def _create(pod: Obj) -> list[Cause]:
@@ -86,6 +104,7 @@ RULES: dict[GK, Rules] = {
         create=_create,
         update=_update,
         warnings=pod_warnings,
+        create_warned=_create_warned,
         subresources={"status": validate_pod_status, "ephemeralcontainers": _ephemeral, "resize": _resize},
     ),
     GK("", "PodTemplate"): Rules(create=_pod_template, warnings=template_warnings("template", named=False)),

@@ -21,7 +21,8 @@ class Rules:
 
     `name` checks metadata.name. `create` checks a whole new object. `update` checks a change through the
     main resource; without it the new object is checked as a new one. `subresources` replaces `update` for
-    changes through a subresource.
+    changes through a subresource. `create_warned` is `create` and then, for a valid object, `warnings`, for
+    kinds that can do both at once for less.
     """
 
     name: NameRule = names.dns_subdomain
@@ -29,6 +30,7 @@ class Rules:
     update: UpdateRule | None = None
     subresources: dict[str, UpdateRule] = field(default_factory=dict)
     warnings: Callable[[Obj], list[str]] | None = None
+    create_warned: Callable[[Obj, Callable[[str], None]], list[Cause]] | None = None
 
 
 def spec_of(obj: Obj) -> Obj:

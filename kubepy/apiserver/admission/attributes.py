@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubepy.api.kind import Kind
 from kubepy.api.resources import Resource
@@ -32,11 +32,12 @@ class Attributes:
     dry_run: bool
     delete_options: DeleteOptions | None = None
     _reinvocation: Reinvocation | None = None
+    resource: Resource = field(init=False)  # the resource written to
+    gvr: GVR = field(init=False)
 
-    @property
-    def resource(self) -> Resource:
-        """The resource written to."""
-        return self.kind.resource
+    def __post_init__(self) -> None:
+        self.resource = self.kind.resource
+        self.gvr = self.resource.gvr
 
     @property
     def user(self) -> User:
@@ -74,11 +75,6 @@ class Attributes:
     def warn(self, message: str) -> None:
         """Send the client a Warning header."""
         self.context.warn(message)
-
-    @property
-    def gvr(self) -> GVR:
-        """The resource written to."""
-        return self.resource.gvr
 
     @property
     def object(self) -> Obj:

@@ -25,7 +25,9 @@ class LimitRanger(Plugin):
         self._limit_ranges = limit_ranges
 
     def handles(self, attributes: Attributes) -> bool:
-        """Pods and claims in namespaces that have a LimitRange."""
+        """New pods, and claims, while there are limits at all."""
+        if not self._limit_ranges.entries:
+            return False
         if attributes.subresource or (attributes.gvr == PODS and attributes.operation == "UPDATE"):
             return False  # what a pod's containers want stays as it is
         return not attributes.object["metadata"].get("deletionTimestamp")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from kubepy.api.resources import NAMESPACES
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
@@ -17,8 +19,9 @@ class NamespaceLifecycle(Plugin):
 
     operations = frozenset({"CREATE", "DELETE"})
 
-    def __init__(self, namespaces: ResourceCache) -> None:
+    def __init__(self, namespaces: ResourceCache, fresh: Callable[[], Awaitable[int]]) -> None:
         self._namespaces = namespaces
+        self._fresh = fresh
 
     def handles(self, attributes: Attributes) -> bool:
         """Creates in a namespace, deletes of namespaces."""
@@ -35,6 +38,9 @@ class NamespaceLifecycle(Plugin):
                 )
             return
         entry = self._namespaces.get(attributes.namespace)
+        if entry is None:
+            await self._fresh()  # it may have been made this moment, by way of another server
+            entry = self._namespaces.get(attributes.namespace)
         if entry is None:
             raise errors.not_found(GR("", "namespaces"), attributes.namespace)
         if (entry.obj.get("status") or {}).get("phase") == "Terminating":

@@ -119,7 +119,7 @@ def _builtin(
         return None if served is None else (served.resource.plural, served.resource.namespaced)
 
     return {
-        "NamespaceLifecycle": lambda: NamespaceLifecycle(cache(r.NAMESPACES)),
+        "NamespaceLifecycle": lambda: NamespaceLifecycle(cache(r.NAMESPACES), server.cacher.fresh),
         "LimitRanger": lambda: LimitRanger(cache(r.LIMIT_RANGES)),
         "ServiceAccount": lambda: ServiceAccount(cache(r.SERVICE_ACCOUNTS), server.clock),
         "NodeRestriction": lambda: NodeRestriction(cache(r.PODS)),

@@ -49,7 +49,7 @@ class ResourceQuota(Plugin):
 
     def handles(self, attributes: Attributes) -> bool:
         """Objects in namespaces that have a quota."""
-        if not attributes.namespace or attributes.gvr == RESOURCE_QUOTAS:
+        if not self._quotas.entries or not attributes.namespace or attributes.gvr == RESOURCE_QUOTAS:
             return False
         if attributes.operation == "UPDATE":
             if attributes.gvr not in _GROWING or attributes.subresource not in ("", "resize"):

@@ -48,7 +48,7 @@ class ServiceAccount(Plugin):
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
         if _automounts(account, spec):
-            _mount_token(spec)
+            _mount_token(spec, account)
 
     async def validate(self, attributes: Attributes) -> None:
         """Refuse secrets that the account does not list, when it is annotated so."""
@@ -111,10 +111,11 @@ def _automounts(account: Obj, spec: Obj) -> bool:
     return True
 
 
-def _mount_token(spec: Obj) -> None:
+def _mount_token(spec: Obj, account: Obj) -> None:
     volumes = spec.get("volumes") or []
     existing = next((v["name"] for v in volumes if v.get("name", "").startswith(_VOLUME_PREFIX)), "")
-    name = existing or _VOLUME_PREFIX + names.random_suffix()
+    # The same for all pods of an account: a controller's pods stay alike and need to be checked but once.
+    name = existing or _VOLUME_PREFIX + names.suffix_of(account["metadata"].get("uid") or "")
     used = False
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         mounts = container.setdefault("volumeMounts", [])

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from kubepy.api import schemas
-from kubepy.api.kind import ScalePaths
+from kubepy.api.kind import ScalePaths, Warn
 from kubepy.api.printers.custom import custom_printer
 from kubepy.api.strategies.generic import keep, keep_all_but_status, keep_system_metadata
 from kubepy.api.validation.objectmeta import (
@@ -139,7 +139,7 @@ class CustomKind:
 
     # --- validation
 
-    def validate_create(self, obj: Obj) -> list[Cause]:
+    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
         """Metadata, the schema, its CEL rules."""
         causes = validate_object_meta(
             obj["metadata"],
@@ -147,7 +147,11 @@ class CustomKind:
             name_rule=names.dns_subdomain,
             any_finalizers=True,
         )
-        return causes + self._compiled.validate(obj) + self._scale_problems(obj)
+        causes += self._compiled.validate(obj) + self._scale_problems(obj)
+        if warn is not None and not causes:
+            for message in self.warnings(obj):
+                warn(message)
+        return causes
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
         """The same; what did not change may stay wrong."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
+
+import orjson
 
 from kubepy.api.kind import Kind
 from kubepy.apiserver.fieldmanagement import last_applied, ownership_types, reset_fields
@@ -21,10 +23,13 @@ from kubepy.machinery.apply.updating import Comparison, InVersion
 from kubepy.machinery.go_format import plain
 from kubepy.machinery.meta import Obj
 from kubepy.util.clock import Clock
+from kubepy.util.memo import Memo
 
 APPLY_PATCH = "application/apply-patch+yaml"
 BEFORE_FIRST_APPLY = "before-first-apply"
 _MAX_SUBRESOURCE = 256
+_STRING_MAPS = ("labels", "annotations")  # their values decide nothing
+_LARGEST_SHAPE = 16 * 1024
 _NOBODY = Identity.updater("", "")
 # What nobody owns: the server sets it, or it is the object's identity.
 _STRIPPED = frozenset(
@@ -58,6 +63,7 @@ class FieldManager:
         self._clock = clock
         self._serves = serves or (lambda version: True)
         self._api_version = kind.resource.gvk.api_version
+        self._shapes: Memo[bytes, bytes] = Memo(256)
 
     @cached_property
     def type(self) -> Type:
@@ -85,7 +91,27 @@ class FieldManager:
         metadata = obj["metadata"]
         sent = metadata.pop("managedFields", None)
         owners = (self._sent(sent, metadata.get("name") or "") or {}) if sent else {}
-        self._write(obj, owners, updating.compare(self.type, self._empty, _ownable(obj)), context, "")
+        fields = self._all_of(obj)
+        if owners:
+            self._write(obj, owners, updating.Comparison(fields, {}, {}), context, "")
+        elif fields:
+            writer = Identity.updater(context.manager, self._api_version)
+            metadata["managedFields"] = managers.encode(
+                {writer: Owned(self._api_version, fields, self._now())}
+            )
+
+    def _all_of(self, obj: Obj) -> Fields:
+        """What the creator of an object owns: all of it but what no create may write."""
+        ownable = _ownable(obj)
+        key = _shape(ownable) if "spec" in obj else b""
+        known = self._shapes.get(key) if key else None
+        if known is not None:
+            return cast(Fields, orjson.loads(known))
+        change = updating.compare(self.type, self._empty, ownable)
+        fields = self._tracked[""](change.written)
+        if key and len(key) <= _LARGEST_SHAPE:
+            self._shapes[key] = orjson.dumps(fields)
+        return fields
 
     def updated(self, obj: Obj, old: Obj, context: Context) -> None:
         """Give the writer what it changed, and take from the others what was changed or removed."""
@@ -279,6 +305,13 @@ def _ownable(obj: Obj) -> Obj:
     shown.pop("apiVersion", None)
     shown.pop("kind", None)
     return shown
+
+
+def _shape(ownable: Obj) -> bytes:
+    """What decides which fields an object has: the same for a controller's many alike objects."""
+    metadata = ownable["metadata"]
+    named = {name: list(metadata[name]) for name in _STRING_MAPS if metadata.get(name)}
+    return orjson.dumps({**ownable, "metadata": {**metadata, **named}})
 
 
 def _without_entries(obj: Obj) -> Obj:

@@ -191,11 +191,9 @@ class Store:
         self.kind.prepare_for_create(obj)
         undo = await self.strategy.begin_create(obj, dry_run=dry_run)
         try:
-            causes = self.kind.validate_create(obj)
+            causes = self.kind.validate_create(obj, context.warn)
             if causes:
                 raise errors.invalid(self.resource.gk, obj["metadata"].get("name") or "", causes)
-            for warning in self.kind.warnings(obj):
-                context.warn(warning)
             await self._admission.validate(attributes)
             stored = await self._encode(obj)
             if dry_run:

@@ -11,9 +11,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -56,6 +57,13 @@ INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, exp
 SELECT ?1, ?2, 0, 0, 0, ?3, ?4
 WHERE coalesce((SELECT deleted FROM revisions WHERE key = ?2 ORDER BY id DESC LIMIT 1), 1)
 """
+# The same for many keys at once: between two statements the event loop's thread may have to be waited for.
+_CREATE_MANY = """
+INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
+SELECT column1, column2, 0, 0, 0, column3, column4 FROM (VALUES {rows})
+WHERE coalesce((SELECT deleted FROM revisions WHERE key = column2 ORDER BY id DESC LIMIT 1), 1)
+"""
+_MANY = 64
 _SWAP = """
 INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
 SELECT ?1, key, coalesce(nullif(create_revision, 0), id), id, ?5, ?4, coalesce(?6, value) FROM revisions
@@ -78,7 +86,21 @@ class _Batch:
         self.events: list[Event] = []
 
 
+@dataclass(slots=True)
+class _Create:
+    """A key to be made."""
+
+    key: str
+    value: bytes
+    expires_at: float | None
+
+    def __call__(self, batch: _Batch) -> int:
+        return _create(batch, self.key, self.value, self.expires_at)
+
+
 _Operation = Callable[[_Batch], Any]
+_Asked = tuple[_Operation, asyncio.Future[Any]]
+_Answer = tuple[asyncio.Future[Any], Any, Exception | None]
 
 
 def _prefix_end(prefix: str) -> str:
@@ -101,6 +123,46 @@ def _create(batch: _Batch, key: str, value: bytes, expires_at: float | None) -> 
     batch.revision = revision
     batch.events.append(Event(key, value, revision, revision, False))
     return revision
+
+
+def _create_many(batch: _Batch, creates: Sequence[_Create]) -> bool:
+    """Make all keys, or none: False when one of them is not free."""
+    first = batch.revision + 1
+    parameters: list[Any] = []
+    for revision, create in enumerate(creates, first):
+        parameters += (revision, create.key, create.expires_at, create.value)
+    statement = _CREATE_MANY.format(rows=",".join(["(?,?,?,?)"] * len(creates)))
+    if batch.cursor.execute(statement, parameters).rowcount != len(creates):
+        batch.cursor.execute("DELETE FROM revisions WHERE id >= ?", (first,))
+        return False
+    for revision, create in enumerate(creates, first):
+        batch.events.append(Event(create.key, create.value, revision, revision, False))
+    batch.revision += len(creates)
+    return True
+
+
+def _run(batch: _Batch, group: Sequence[_Asked]) -> Iterator[_Answer]:
+    """Do the operations in their order."""
+    position = 0
+    while position < len(group):
+        creates: list[_Create] = []
+        for operation, _ in group[position : position + _MANY]:
+            if type(operation) is not _Create:
+                break
+            creates.append(operation)
+        if len(creates) > 1 and len({create.key for create in creates}) == len(creates):
+            first = batch.revision + 1
+            if _create_many(batch, creates):
+                for offset in range(len(creates)):
+                    yield group[position + offset][1], first + offset, None
+                position += len(creates)
+                continue
+        for operation, future in group[position : position + max(len(creates), 1)]:
+            try:
+                yield future, operation(batch), None
+            except StorageError as error:
+                yield future, None, error
+            position += 1
 
 
 def _swap(batch: _Batch, key: str, expected: int, value: bytes | None, expires_at: float | None) -> int:
@@ -129,7 +191,8 @@ class SQLiteBackend:
         self._broadcaster = Broadcaster()
         self._closed = False
         self._revision = self._written = newest(self._reader_connection)
-        self._queue: queue.SimpleQueue[tuple[_Operation, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._asked: list[_Asked] = []  # goes to the writer when the event loop has run what is ready
+        self._queue: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
         self._writer.start()
@@ -143,33 +206,21 @@ class SQLiteBackend:
     # --- the writer thread
 
     def _write_forever(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            group = [first]
-            closing = False
+        while (group := self._queue.get()) is not None:
             while not self._queue.empty():
-                operation = self._queue.get()
-                if operation is None:
-                    closing = True
-                    break
-                group.append(operation)
+                more = self._queue.get()
+                if more is None:
+                    self._write_group(group)
+                    return
+                group += more
             self._write_group(group)
-            if closing:
-                return
 
-    def _write_group(self, group: list[tuple[_Operation, asyncio.Future[Any]]]) -> None:
+    def _write_group(self, group: list[_Asked]) -> None:
         connection = self._writer_connection
         batch = _Batch(connection, self._written)
-        answers: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
         try:
             batch.cursor.execute("BEGIN IMMEDIATE")
-            for operation, future in group:
-                try:
-                    answers.append((future, operation(batch), None))
-                except StorageError as error:
-                    answers.append((future, None, error))
+            answers = list(_run(batch, group))
             batch.cursor.execute("COMMIT")
             self._written = batch.revision
         except sqlite3.Error as error:
@@ -180,9 +231,7 @@ class SQLiteBackend:
             batch.events.clear()
         self._loop.call_soon_threadsafe(self._answer, batch.events, answers)
 
-    def _answer(
-        self, events: list[Event], answers: list[tuple[asyncio.Future[Any], Any, Exception | None]]
-    ) -> None:
+    def _answer(self, events: list[Event], answers: list[_Answer]) -> None:
         if events:
             self._revision = events[-1].revision
             self._broadcaster.publish(events, self._revision)
@@ -198,8 +247,16 @@ class SQLiteBackend:
         if self._closed:
             raise StorageUnavailableError("the storage is closed")
         future: asyncio.Future[_T] = self._loop.create_future()
-        self._queue.put((operation, future))
+        if not self._asked:
+            self._loop.call_soon(self._hand_over)
+        self._asked.append((operation, future))
         return future
+
+    def _hand_over(self) -> None:
+        """Give the writer what was asked for since: one wake-up for all."""
+        if self._asked:
+            self._queue.put(self._asked)
+            self._asked = []
 
     async def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
         if self._closed:
@@ -245,7 +302,7 @@ class SQLiteBackend:
 
     async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
         expires_at = self._expiry(ttl)
-        return await self._submit(lambda batch: _create(batch, key, value, expires_at))
+        return await self._submit(_Create(key, value, expires_at))
 
     async def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> int:
         expires_at = self._expiry(ttl)
@@ -336,6 +393,7 @@ class SQLiteBackend:
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
         self._broadcaster.close()
