@@ -28,6 +28,8 @@ class Cluster:
     root: Path
     name: str
     subnet_prefix: str
+    masters: int = 1
+    worker_count: int = 3
 
     @property
     def kubeconfig(self) -> Path:
@@ -35,18 +37,29 @@ class Cluster:
 
     @property
     def endpoint(self) -> str:
-        return f"https://{self.address('m-k8s')}:6443"
+        return f"https://{self.subnet_prefix}.10:6443"
 
     @property
     def workers(self) -> list[str]:
-        return ["w1-k8s", "w2-k8s", "w3-k8s"]
+        return [f"w{n}-k8s" for n in range(1, self.worker_count + 1)]
+
+    @property
+    def control_plane(self) -> list[str]:
+        return ["m-k8s"] if self.masters == 1 else [f"m{n}-k8s" for n in range(1, self.masters + 1)]
 
     @property
     def nodes(self) -> list[str]:
-        return ["m-k8s", *self.workers]
+        return [*self.control_plane, *self.workers]
 
     def address(self, node: str) -> str:
-        return f"{self.subnet_prefix}.{10 if node == 'm-k8s' else 100 + int(node[1])}"
+        """Where a machine is: the workers from .101 on, several masters from .11 on, the only one at .10."""
+        base = {"w": 100, "m": 10}[node[0]]
+        return f"{self.subnet_prefix}.{base + int(node[1] if node[1].isdigit() else 0)}"
+
+    def up(self) -> subprocess.CompletedProcess[str]:
+        """Bring it up, or repair it."""
+        shape = ("--masters", str(self.masters), "--workers", str(self.worker_count))
+        return self.kubepy("up", "--name", self.name, "--subnet", f"{self.subnet_prefix}.0/24", *shape)
 
     def kubepy(self, command: str, *arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -151,6 +164,19 @@ def http_get(url: str, timeout: float = 5) -> str:
             return str(answer.read().decode()).strip()
     except (urllib.error.URLError, OSError) as error:
         return f"error: {error}"
+
+
+def processes_in(namespace: str) -> list[int]:
+    """Every process in a network namespace, those of pods (which have their own) left out."""
+    wanted = (Path("/run/netns") / namespace).stat().st_ino
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "ns/net").stat().st_ino == wanted:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
 
 
 def assert_fair(counts: Counter[str], members: Iterable[str], tolerance: float = 0.5) -> None:
