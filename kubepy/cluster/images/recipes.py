@@ -98,6 +98,7 @@ def itself() -> Image:
     for path in linked:
         base.setdefault(str(path).lstrip("/"), Entry(str(path), source=path))
     base |= {entry.path: entry for entry in _base_folders()}
+    base["root"] = Entry("root")  # the interpreter may live below it, and not only root runs it
     package = Path(kubepy.__file__).parent
     own = [Entry(f"{LIBRARY}/kubepy/{p.relative_to(package)}", source=p) for p in _files(package)]
     return Image(
