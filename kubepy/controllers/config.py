@@ -11,6 +11,7 @@ class ControllerManagerConfig:
     """How the controller-manager runs. Durations are seconds, the defaults Kubernetes'.
 
     ``controllers``: names of those to run; "*" stands for all, "-NAME" takes one out.
+    ``local_path_helper_image`` has a `rm`: with it the folders of released volumes are removed.
     """
 
     kubeconfig: Path
@@ -28,6 +29,7 @@ class ControllerManagerConfig:
     horizontal_pod_autoscaler_tolerance: float = 0.1
     horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
     horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
+    local_path_helper_image: str = "busybox:1"
     leader_elect: bool = True
     controllers: list[str] = field(default_factory=lambda: ["*"])
     log_level: str = "info"

@@ -24,6 +24,7 @@ from kubepy.controllers.disruption import controller as disruption
 from kubepy.controllers.endpointslice import controller as endpointslice
 from kubepy.controllers.garbagecollector.controller import GarbageCollector
 from kubepy.controllers.job import controller as job
+from kubepy.controllers.local_path import controller as local_path
 from kubepy.controllers.namespace import lifecycle as namespace
 from kubepy.controllers.namespace import root_ca, service_account
 from kubepy.controllers.node import ipam, taint_eviction
@@ -35,7 +36,7 @@ from kubepy.controllers.replicationcontroller import controller as replicationco
 from kubepy.controllers.resource_quota import controller as resource_quota
 from kubepy.controllers.statefulset import controller as statefulset
 from kubepy.controllers.ttl_after_finished import controller as ttl_after_finished
-from kubepy.controllers.volume import protection
+from kubepy.controllers.volume import ephemeral, protection
 from kubepy.operator import Controller, Manager
 from kubepy.util.clock import Clock
 
@@ -69,6 +70,8 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "taint-eviction-controller": taint_eviction.new,
     "pod-garbage-collector-controller": pod_gc.new,
     "persistentvolume-binder-controller": persistentvolume.new,
+    "ephemeral-volume-controller": ephemeral.new,
+    "local-path-provisioner-controller": local_path.new,
     "persistentvolumeclaim-protection-controller": protection.new_for_claims,
     "persistentvolume-protection-controller": protection.new_for_volumes,
 }
@@ -76,6 +79,8 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
 
 EVENT_SOURCES = {
     "persistentvolume-binder-controller": "persistentvolume-controller",
+    "ephemeral-volume-controller": "ephemeral_volume",
+    "local-path-provisioner-controller": "kubepy.io/local-path",
     "replicationcontroller-controller": "replication-controller",
     "disruption-controller": "controllermanager",
     "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",

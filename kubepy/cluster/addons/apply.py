@@ -16,7 +16,9 @@ from kubepy.machinery import errors, meta
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 
-MANIFESTS = tuple(Path(__file__).with_name(name) for name in ("dns.yaml", "metrics-server.yaml"))
+MANIFESTS = tuple(
+    Path(__file__).with_name(name) for name in ("dns.yaml", "metrics-server.yaml", "local-path.yaml")
+)
 
 
 def manifests(topology: Topology, images: ImageLayout) -> list[Obj]:

@@ -38,8 +38,10 @@ PLUGINS = {
     "downwardAPI": "kubernetes.io~downward-api",
     "projected": "kubernetes.io~projected",
     "emptyDir": "kubernetes.io~empty-dir",
+    "nfs": "kubernetes.io~nfs",
 }
 ON_TMPFS = ("secret", "projected")
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,11 @@ class VolumeManager:
             await to_thread.run_sync(host_path.prepare, path, source.get("type") or "")
             return Volume(path)
         if source := volume.get("persistentVolumeClaim"):
-            return await self._claim(pod, source)
+            return await self._claim(pod, volume, source["claimName"], bool(source.get("readOnly")))
+        if volume.get("ephemeral") is not None:
+            return await self._claim(pod, volume, f"{meta.name(pod)}-{volume['name']}", False, owned=True)
+        if source := volume.get("nfs"):
+            return await self._nfs(pod, volume["name"], source)
         kind = next((kind for kind in PLUGINS if volume.get(kind) is not None), None)
         if kind is None:
             others = ", ".join(key for key in volume if key != "name") or "none"
@@ -124,24 +130,58 @@ class VolumeManager:
         }
         return VolumeSources(found["ConfigMap"], found["Secret"], tokens)
 
-    async def _claim(self, pod: Obj, source: Obj) -> Volume:
-        namespace, name = meta.namespace(pod), source["claimName"]
+    async def _claim(
+        self, pod: Obj, volume: Obj, name: str, read_only: bool, *, owned: bool = False
+    ) -> Volume:
+        """The volume bound to a claim; an `owned` claim must have been made for this pod."""
+        namespace = meta.namespace(pod)
         claim = await self._client.get(r.PERSISTENT_VOLUME_CLAIMS, name, namespace=namespace)
+        if owned and not meta.is_controlled_by(claim, pod):
+            raise MountError(
+                f"PVC {namespace}/{name} was not created for pod {meta.key(pod)} (pod is not owner)"
+            )
         volume_name = (claim.get("spec") or {}).get("volumeName")
         if not volume_name or (claim.get("status") or {}).get("phase") != "Bound":
             raise MountError(
                 f'PVC {namespace}/{name} has non-bound phase ("Pending") or empty pvc.Spec.VolumeName ("")'
             )
-        persistent = (await self._client.get(r.PERSISTENT_VOLUMES, volume_name)).get("spec") or {}
+        found = await self._client.get(r.PERSISTENT_VOLUMES, volume_name)
+        persistent = found.get("spec") or {}
+        if source := persistent.get("nfs"):
+            return await self._nfs(pod, volume["name"], source, persistent.get("mountOptions"), read_only)
         local = persistent.get("hostPath") or persistent.get("local")
         if local is None:
             raise MountError(f'no volume plugin matched the persistent volume "{volume_name}"')
         path = Path(local["path"])
         kind = "Directory" if persistent.get("local") else local.get("type") or ""
-        await to_thread.run_sync(host_path.prepare, path, kind)
+        # What was made for this claim alone is as open to the pod's users as an emptyDir.
+        mode = 0o777 if PROVISIONED_BY in meta.annotations(found) else 0o755
+        await to_thread.run_sync(host_path.prepare, path, kind, mode)
         if not path.exists() and not kind:
             await to_thread.run_sync(lambda: path.mkdir(parents=True, exist_ok=True))
-        return Volume(path, read_only=bool(source.get("readOnly")))
+        if persistent.get("local") and (group := _fs_group(pod)) is not None:
+            await to_thread.run_sync(host_path.give_to_group, path, group)
+        return Volume(path, read_only=read_only)
+
+    async def _nfs(
+        self,
+        pod: Obj,
+        name: str,
+        source: Obj,
+        options: list[str] | None = None,
+        read_only: bool = False,
+    ) -> Volume:
+        folder = self._paths.volume(meta.uid(pod), PLUGINS["nfs"], name)
+        read_only = read_only or bool(source.get("readOnly"))
+        wanted = [*(options or ()), *(["ro"] if read_only else [])]
+
+        def mount() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not mounts.is_mounted(folder):
+                mounts.mount_by_helper(f"{source['server']}:{source['path']}", folder, "nfs", wanted)
+
+        await to_thread.run_sync(mount)
+        return Volume(folder, read_only=read_only)
 
     def _remove(self, uid: str) -> None:
         folder = self._paths.pod(uid)

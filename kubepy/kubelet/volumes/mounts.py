@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 MOUNTINFO = Path("/proc/self/mountinfo")
@@ -12,6 +14,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_BIND, MS_REC = 4096, 16384
 MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 MOUNT_POINT_FIELD = 4
+MOUNT_TIMEOUT = 110.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -34,6 +37,15 @@ def mount_tmpfs(target: Path, size: int = 0, mode: int = 0o777) -> None:
     """A tmpfs on `target`, of at most `size` bytes when given."""
     options = f"mode={mode:o}" + (f",size={size}" if size else "")
     mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, options)
+
+
+def mount_by_helper(source: str, target: Path, kind: str, options: Sequence[str] = ()) -> None:
+    """By mount(8), for kinds that need more than the system call. Raises OSError with what it said."""
+    command = ["mount", "-t", kind, *(["-o", ",".join(options)] if options else []), source, str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MOUNT_TIMEOUT, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        raise OSError(errno.EIO, f"mount failed: exit status {done.returncode}: {said}", str(target))
 
 
 def bind(descriptor: int, target: Path) -> None:
