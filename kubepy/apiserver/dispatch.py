@@ -139,7 +139,11 @@ class Dispatcher:
             return await server.paths.answer(context)
         served = server.served.find(info.group, info.version, info.resource)
         if served is None:
-            raise errors.path_not_found()
+            if "." in info.group:  # another server may have established the definition a moment ago
+                await server.cacher.fresh()
+                served = server.served.find(info.group, info.version, info.resource)
+            if served is None:
+                raise errors.path_not_found()
         self._check_scope(info, served)
         if served.deprecation:
             context.warn(served.deprecation)

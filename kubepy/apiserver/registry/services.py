@@ -41,9 +41,12 @@ class Reservations:
         self._cacher = cacher
         self._clock = clock
 
-    async def take(self, prefix: str, name: str, obj: Obj, *, dry_run: bool) -> bool:
-        """True when it is ours now."""
-        if self._cacher.resource(prefix).get(name) is not None:
+    async def take(self, prefix: str, name: str, obj: Obj, *, dry_run: bool, insist: bool = False) -> bool:
+        """True when it is ours now.
+
+        With `insist` the storage is asked even when it looks taken: another server may just have released it.
+        """
+        if self._cacher.resource(prefix).get(name) is not None and (dry_run or not insist):
             return False
         if dry_run:
             return True
@@ -116,7 +119,7 @@ class ServiceStrategy(Strategy):
         try:
             await self._allocate_addresses(obj, old, taken, dry_run=dry_run)
             await self._allocate_ports(obj, old, taken, dry_run=dry_run)
-        except BaseException:
+        except errors.StatusError:
             await undo()
             raise
         return undo
@@ -185,7 +188,7 @@ class ServiceStrategy(Strategy):
         ):
             detail = f"failed to allocate IP {wanted}: the provided IP ({wanted}) is not in the valid range. "
             detail += f"The range of valid IPs is {self._network}"
-        elif not await self._reserve_address(obj, str(parsed), dry_run):
+        elif not await self._reserve_address(obj, str(parsed), dry_run, insist=True):
             detail = f"failed to allocate IP {wanted}: provided IP is already allocated"
         if detail:
             cause = errors.invalid_value("spec.clusterIPs", [wanted], detail)
@@ -209,7 +212,7 @@ class ServiceStrategy(Strategy):
                 return address
         raise errors.internal_error("failed to allocate a serviceIP: range is full")
 
-    async def _reserve_address(self, obj: Obj, address: str, dry_run: bool) -> bool:
+    async def _reserve_address(self, obj: Obj, address: str, dry_run: bool, *, insist: bool = False) -> bool:
         metadata = obj["metadata"]
         reservation: Obj = {
             "apiVersion": "networking.k8s.io/v1",
@@ -230,7 +233,9 @@ class ServiceStrategy(Strategy):
                 }
             },
         }
-        return await self._reservations.take(self._ip_prefix, address, reservation, dry_run=dry_run)
+        return await self._reservations.take(
+            self._ip_prefix, address, reservation, dry_run=dry_run, insist=insist
+        )
 
     # --- ports
 
@@ -264,7 +269,9 @@ class ServiceStrategy(Strategy):
         detail = ""
         if not low <= number <= high:
             detail = f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
-        elif not await self._reservations.take(_PORTS_PREFIX, str(number), _port_object(), dry_run=dry_run):
+        elif not await self._reservations.take(
+            _PORTS_PREFIX, str(number), _port_object(), dry_run=dry_run, insist=True
+        ):
             detail = "provided port is already allocated"
         if detail:
             path = f"spec.ports[{position}].nodePort" if position >= 0 else "spec.healthCheckNodePort"

@@ -6,6 +6,7 @@ validation, validating admission, storage.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from kubepy.apiserver.registry.strategy import Strategy, Undo
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj, deep_copy, make_key
-from kubepy.storage import Backend, ConflictError, KeyExistsError, KeyValue
+from kubepy.storage import Backend, ConflictError, KeyExistsError, KeyValue, StorageUnavailableError
 from kubepy.util.clock import Clock
 
 _RETRIES = 8
@@ -201,8 +202,8 @@ class Store:
                     raise errors.already_exists(self.resource.gr, obj["metadata"]["name"])
                 return Written(stored, created=True)
             revision = await self._insert(namespace, obj, stored, generated=bool(generated))
-        except BaseException:
-            await _undo(undo)
+        except BaseException as error:
+            await _undo(undo, error)
             raise
         return Written(encoding.with_revision(stored, revision), created=True)
 
@@ -303,8 +304,8 @@ class Store:
             if not admitted:
                 await self._admission.validate(attributes)
             written = await self._replace(entry, obj, old, dry_run=dry_run)
-        except BaseException:
-            await _undo(undo)
+        except BaseException as error:
+            await _undo(undo, error)
             raise
         if not dry_run and not subresource and not written.deleted:
             await self.strategy.after_update(obj, old)
@@ -378,8 +379,13 @@ class Store:
         return await self._replace(entry, obj, old, dry_run=wanted.dry_run)
 
 
-async def _undo(undo: Undo | None) -> None:
-    if undo is not None:
+async def _undo(undo: Undo | None, error: BaseException) -> None:
+    """Give back what was reserved for an object that was not written.
+
+    After these errors it may have been: giving its address to another one too would be worse than keeping it
+    from all until the repair sees that nobody has it.
+    """
+    if undo is not None and not isinstance(error, (StorageUnavailableError, asyncio.CancelledError)):
         done = undo()
         if inspect.isawaitable(done):
             await done
