@@ -116,9 +116,12 @@ def build(server: APIServer) -> Parts:
     def lookup(gvr: GVR, namespace: str, name: str) -> Entry | None:
         return cache(gvr).get(make_key(namespace, name))
 
-    async def update_quota(namespace: str, name: str, change: Change) -> object:
+    async def update_quota(namespace: str, name: str, change: Change) -> str:
         store = served.get(r.RESOURCE_QUOTAS).store
-        return await store.update(context("update", namespace), namespace, name, change, internal=True)
+        asked = context("update", namespace)
+        written = await store.update(asked, namespace, name, change, internal=True)
+        version: str = written.obj["metadata"]["resourceVersion"]
+        return version
 
     webhooks = WebhookClient(server.services)
     admission = plugins.build(server, served, cache, webhooks, update_quota)

@@ -2,11 +2,13 @@
 
 status.used is written by compare-and-swap before an object is made, so that writers at the same time cannot
 exceed the quota together. When it looks exhausted it is counted anew, for objects may have gone meanwhile;
-objects that were charged but are not in the watch cache yet count as well.
+objects that were charged but are not in the watch cache yet count as well. What another server has charged a
+moment ago this one cannot see yet: then the record stands, until the quota controller lowers it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from kubepy.api.quota import Usage, in_scope, usage_of
@@ -16,7 +18,7 @@ from kubepy.apiserver.admission.chain import Plugin
 from kubepy.apiserver.cacher import CacheEvent, ObjectSelector, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GVR
-from kubepy.machinery.meta import Obj
+from kubepy.machinery.meta import Obj, make_key
 from kubepy.machinery.quantity import Quantity
 from kubepy.util.clock import Clock
 
@@ -24,8 +26,9 @@ _IN_FLIGHT = 5.0
 _ZERO = Quantity.parse("0")
 _GROWING = frozenset({PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS})
 _COMPUTE = ("requests", "limits")
-UpdateQuota = Callable[[str, str, Callable[[Obj], Awaitable[Obj]]], Awaitable[object]]
-"""(namespace, name, change): a compare-and-swap on a ResourceQuota."""
+_REMEMBERED = 256
+UpdateQuota = Callable[[str, str, Callable[[Obj], Awaitable[Obj]]], Awaitable[str]]
+"""(namespace, name, change): a compare-and-swap on a ResourceQuota; gives its resourceVersion."""
 
 
 class ResourceQuota(Plugin):
@@ -43,6 +46,10 @@ class ResourceQuota(Plugin):
         self._clock = clock
         self._pending: dict[str, tuple[float, str, GVR, Usage, Obj]] = {}  # charged and not seen yet, by uid
         self._followed: set[GVR] = set()
+        self._own: deque[str] = deque(maxlen=_REMEMBERED)  # resourceVersions that charges of ours made
+        self._charges: deque[tuple[float, str, str]] = deque(maxlen=_REMEMBERED)  # when, which quota, version
+        self._latest: dict[str, int] = {}
+        quotas.add_listener(self._quota_changed)
         self._quotas = quotas
         self._caches = caches
         self._update = update
@@ -94,10 +101,27 @@ class ResourceQuota(Plugin):
                 )
                 self._pending[uid] = charge
                 try:
-                    await self._update(attributes.namespace, entry.name, change)
+                    self._own.append(await self._update(attributes.namespace, entry.name, change))
                 except BaseException:
                     self._pending.pop(uid, None)
                     raise
+
+    def _quota_changed(self, event: CacheEvent) -> None:
+        entry, previous = event.entry, event.previous
+        if event.type == "DELETED":
+            self._latest.pop(entry.key, None)
+            return
+        self._latest[entry.key] = entry.revision
+        if previous is not None and _grew(previous.obj, entry.obj):
+            self._charges.append((self._clock.monotonic(), entry.key, str(entry.revision)))
+
+    def _others_charge(self, quota: Obj) -> bool:
+        """Whether another server may have charged the quota for an object that is not in our cache yet."""
+        metadata, since = quota["metadata"], self._clock.monotonic() - _IN_FLIGHT
+        key, version = make_key(metadata["namespace"], metadata["name"]), metadata["resourceVersion"]
+        if version not in self._own and int(version) > self._latest.get(key, 0):
+            return True  # newer than what the cache has
+        return any(at > since and k == key and v not in self._own for at, k, v in self._charges)
 
     def _follow(self, resource: Resource) -> None:
         if resource.gvr not in self._followed:
@@ -134,7 +158,8 @@ class ResourceQuota(Plugin):
         used = {name: Quantity.parse(recorded[name]) if name in recorded else None for name in hard}
         for name, amount in added.items():
             before = used[name]
-            if before is None or before + amount > Quantity.parse(hard[name]):
+            full = before is not None and before + amount > Quantity.parse(hard[name])
+            if before is None or (full and not self._others_charge(quota)):
                 before = self._count(attributes, quota, name)
             if before + amount > Quantity.parse(hard[name]):
                 self._refuse(attributes, quota, added, {**used, name: before})
@@ -170,3 +195,11 @@ class ResourceQuota(Plugin):
             f"limited: {shown[2]}"
         )
         raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
+
+
+def _grew(before: Obj, after: Obj) -> bool:
+    """Whether a quota's recorded usage went up: only a charge does that."""
+    was, now = ((quota.get("status") or {}).get("used") or {} for quota in (before, after))
+    return was != now and any(
+        name not in was or Quantity.parse(used) > Quantity.parse(was[name]) for name, used in now.items()
+    )
