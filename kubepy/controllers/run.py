@@ -22,6 +22,7 @@ from kubepy.controllers.daemonset import controller as daemonset
 from kubepy.controllers.deployment import controller as deployment
 from kubepy.controllers.disruption import controller as disruption
 from kubepy.controllers.endpointslice import controller as endpointslice
+from kubepy.controllers.endpointslice import mirroring as endpointslice_mirroring
 from kubepy.controllers.garbagecollector.controller import GarbageCollector
 from kubepy.controllers.job import controller as job
 from kubepy.controllers.local_path import controller as local_path
@@ -65,6 +66,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "statefulset-controller": statefulset.new,
     "endpointslice-controller": endpointslice.new_slices,
     "endpoints-controller": endpointslice.new_endpoints,
+    "endpointslice-mirroring-controller": endpointslice_mirroring.new,
     "node-ipam-controller": ipam.new,
     "node-lifecycle-controller": node_lifecycle.new,
     "taint-eviction-controller": taint_eviction.new,
@@ -88,6 +90,7 @@ EVENT_SOURCES = {
     "node-ipam-controller": "cidrAllocator",
     "endpointslice-controller": "endpoint-slice-controller",
     "endpoints-controller": "endpoint-controller",
+    "endpointslice-mirroring-controller": "endpoint-slice-mirroring-controller",
 }
 """Who events are said to come from, where that is not the controller's name."""
 

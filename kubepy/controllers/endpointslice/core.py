@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kubepy.controllers import pods as pods_
@@ -18,7 +19,13 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
 
+OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
+MAX_ADDRESSES = 1000
+"""Of one Endpoints object; EndpointSlices have no such limit."""
+
 Ports = tuple[tuple[tuple[str, Any], ...], ...]
+Template = Callable[[Ports], Obj]
+"""Makes a slice without endpoints for these ports."""
 
 
 def address_types(service: Obj) -> list[str]:
@@ -118,32 +125,37 @@ def desired(
     return groups or {(): []}
 
 
+def hinted(groups: dict[Ports, list[Obj]], hint: Callable[[Obj], Obj]) -> dict[Ports, list[Obj]]:
+    """The groups with ``hint`` applied to every endpoint."""
+    return {ports: [hint(entry) for entry in entries] for ports, entries in groups.items()}
+
+
 def reconcile(service: Obj, wanted: dict[Ports, list[Obj]], slices: list[Obj], address_type: str) -> Changes:
+    """The changes to the slices of a Service, of one address type."""
+    return fit(partial(_service_slice, service, address_type), wanted, slices)
+
+
+def fit(template: Template, wanted: dict[Ports, list[Obj]], slices: list[Obj]) -> Changes:
     """Change as few slices as may be: endpoints stay where they are, new ones fill what has room."""
     changes = Changes()
     by_ports: dict[Ports, list[Obj]] = defaultdict(list)
     for item in slices:
         by_ports[_ports_of(item)].append(item)
     for group, entries in wanted.items():
-        _fit(service, group, entries, by_ports.pop(group, []), address_type, changes)
+        _fit(template(group), entries, by_ports.pop(group, []), changes)
     # Slices of ports that nobody serves any more: make them over rather than replace them.
     for leftover in by_ports.values():
         for item in leftover:
             if changes.create:
                 fresh = changes.create.pop()
-                changes.update.append(
-                    {**fresh, "metadata": {**item["metadata"], "labels": fresh["metadata"]["labels"]}}
-                )
+                changes.update.append({**fresh, "metadata": _dress(item, fresh)})
             else:
                 changes.delete.append(item)
     return changes
 
 
-def _fit(
-    service: Obj, group: Ports, entries: list[Obj], existing: list[Obj], address_type: str, changes: Changes
-) -> None:
+def _fit(template: Obj, entries: list[Obj], existing: list[Obj], changes: Changes) -> None:
     waiting = {_identity(e): e for e in entries}
-    template = _new_slice(service, group, address_type)
     kept: list[tuple[Obj, list[Obj]]] = []
     for item in existing:
         stays = [waiting.pop(i) for i in map(_identity, item.get("endpoints") or ()) if i in waiting]
@@ -158,8 +170,8 @@ def _fit(
         if not stays and (in_use or item is not kept[0][0]):
             changes.delete.append(item)
             continue
-        if stays != (item.get("endpoints") or []) or not _dressed(item, template):
-            metadata = {**item["metadata"], "labels": template["metadata"]["labels"]}
+        metadata = _dress(item, template)
+        if stays != (item.get("endpoints") or []) or metadata != item["metadata"]:
             changes.update.append({**template, "metadata": metadata, "endpoints": stays})
     while rest:
         changes.create.append({**template, "endpoints": rest[:MAX_ENDPOINTS]})
@@ -168,26 +180,36 @@ def _fit(
         changes.create.append({**template, "endpoints": []})
 
 
-def _dressed(item: Obj, template: Obj) -> bool:
-    return bool(meta.labels(item) == template["metadata"]["labels"])
+def _dress(item: Obj, template: Obj) -> Obj:
+    """A slice's metadata with the labels (and annotations) that it should have."""
+    given = {
+        key: template["metadata"][key] for key in ("labels", "annotations") if key in template["metadata"]
+    }
+    return {**item["metadata"], **given}
 
 
-def _new_slice(service: Obj, group: Ports, address_type: str) -> Obj:
+def _service_slice(service: Obj, address_type: str, ports: Ports) -> Obj:
     own = {k: v for k, v in meta.labels(service).items() if k != HEADLESS}
     labels = {**own, SERVICE_NAME: meta.name(service), MANAGED_BY: MANAGER}
     if service["spec"].get("clusterIP") == "None":
         labels[HEADLESS] = ""
+    metadata = {
+        "generateName": f"{meta.name(service)}-",
+        "namespace": meta.namespace(service),
+        "labels": labels,
+        "ownerReferences": [meta.owner_reference(service)],
+    }
+    return empty_slice(metadata, address_type, ports)
+
+
+def empty_slice(metadata: Obj, address_type: str, ports: Ports) -> Obj:
+    """A slice without endpoints."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {
-            "generateName": f"{meta.name(service)}-",
-            "namespace": meta.namespace(service),
-            "labels": labels,
-            "ownerReferences": [meta.owner_reference(service)],
-        },
+        "metadata": metadata,
         "addressType": address_type,
-        "ports": [dict(port) for port in group],
+        "ports": [dict(port) for port in ports],
         "endpoints": [],
     }
 
@@ -240,3 +262,19 @@ def subsets(service: Obj, pods: Iterable[Obj]) -> list[Obj]:
 
 def _core_port(port: tuple[tuple[str, Any], ...]) -> Obj:
     return {key: value for key, value in port if value != ""}
+
+
+def truncated(found: list[Obj]) -> tuple[list[Obj], bool]:
+    """(subsets of at most MAX_ADDRESSES, whether any were left out); ready addresses come first."""
+    total = sum(len(s.get("addresses") or ()) + len(s.get("notReadyAddresses") or ()) for s in found)
+    if total <= MAX_ADDRESSES:
+        return found, False
+    kept = [dict(subset) for subset in found]
+    room = MAX_ADDRESSES
+    for kind in ("addresses", "notReadyAddresses"):
+        for subset in kept:
+            addresses = subset.pop(kind, [])[:room]
+            room -= len(addresses)
+            if addresses:
+                subset[kind] = addresses
+    return [s for s in kept if s.get("addresses") or s.get("notReadyAddresses")], True
