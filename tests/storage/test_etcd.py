@@ -323,7 +323,7 @@ async def test_without_a_majority_writes_and_reads_fail_and_come_back(
 # --- TLS
 
 
-def _certificate(name: str, issuer: Any = None) -> Any:
+def _certificate(name: str, issuer: Any = None, seconds: float = 86400.0) -> Any:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -334,7 +334,7 @@ def _certificate(name: str, issuer: Any = None) -> Any:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(seconds=seconds))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
@@ -389,5 +389,45 @@ async def test_members_that_want_a_client_certificate(
                 await open_backend(cluster.url, SystemClock(), options)
         with pytest.raises(StorageError, match=r"missing\.crt: No such file"):
             await open_backend(cluster.url, SystemClock(), EtcdOptions(tmp_path / "missing.crt"))
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_renewed_certificates_are_taken_up_without_a_restart(tmp_path: Path) -> None:
+    authority = _certificate("ca")
+    ca, _ = _write(tmp_path, "ca", authority)
+    server = _write(tmp_path, "server", _certificate("etcd", authority))
+    client = _write(tmp_path, "client", _certificate("kube-apiserver", authority, seconds=3.0))
+    cluster = make_cluster(
+        tmp_path,
+        1,
+        *("--cert-file", str(server[0]), "--key-file", str(server[1])),
+        *("--client-cert-auth", "--trusted-ca-file", str(ca)),
+        scheme="https",
+    )
+    cluster.start()
+    try:
+        backend = await open_backend(cluster.url, SystemClock(), EtcdOptions(ca, *client))
+        async with backend.watch("/registry/", await backend.current_revision()) as watch:
+            await backend.create("/registry/a", b"1")
+            assert (await anext(watch)).events[0].value == b"1"
+            await anyio.sleep(3.5)
+            await backend.create("/registry/b", b"2")  # a connection that stands does not expire
+            assert (await anext(watch)).events[0].value == b"2"
+            _write(tmp_path, "client", _certificate("kube-apiserver", authority))
+            (member,) = cluster.members
+            member.kill()
+            member.start()
+            member.wait()
+            with anyio.fail_after(20):
+                while True:
+                    try:
+                        await backend.create("/registry/c", b"3")
+                        break
+                    except StorageUnavailableError:
+                        await anyio.sleep(0.1)
+                assert (await anext(watch)).events[0].value == b"3"
+        await backend.aclose()
     finally:
         cluster.stop()

@@ -101,8 +101,10 @@ class EtcdClient:
     """The members of one cluster. Belongs to the event loop that made it."""
 
     def __init__(self, addresses: Sequence[str], options: EtcdOptions, clock: Clock) -> None:
-        credentials = _credentials(options) if options.tls else None
-        self._endpoints = [Endpoint(address, credentials) for address in addresses]
+        self._options = options
+        self._files = _read(options)
+        self._endpoints = _connect(addresses, self._files)
+        self._retired: list[Endpoint] = []
         self._position = 0
         self._clock = clock
         self._calls = Calls()
@@ -149,6 +151,7 @@ class EtcdClient:
                 raise StorageUnavailableError("the storage is closed") from None
             raise StorageError(said) from None
         self.failed(endpoint, details)
+        self._renew_credentials()
         if write and not details.startswith(_NOT_CARRIED_OUT):
             raise StorageUnavailableError(f"{said}; whether the write was carried out is not known") from None
         return StorageUnavailableError(said)
@@ -168,6 +171,24 @@ class EtcdClient:
             if served_by is endpoint:
                 stream.cancel()
 
+    def _renew_credentials(self) -> None:
+        """Connect anew with certificates that have been renewed.
+
+        Connections that stand do not expire, so it is soon enough to look when one fails.
+        """
+        try:
+            files = _read(self._options)
+        except StorageError as error:
+            _log.error("certificates for etcd cannot be read, going on with the old ones", error=str(error))
+            return
+        if files == self._files or self.closed:
+            return
+        _log.info("certificates for etcd have been renewed")
+        # Calls and watches under way on other members' connections go on.
+        self._retired += self._endpoints
+        self._files = files
+        self._endpoints = _connect([endpoint.address for endpoint in self._endpoints], files)
+
     def open_watch(self) -> Stream:
         """A watch stream on the member that serves at present; it ends when the member fails."""
         endpoint = self.endpoint
@@ -178,6 +199,7 @@ class EtcdClient:
     def stream_failed(self, stream: Stream, reason: str = "") -> None:
         """What `failed` does, about the member of a stream that ended by itself."""
         self.failed(self._streams[stream], reason or stream.error)
+        self._renew_credentials()
 
     async def close_stream(self, stream: Stream) -> None:
         """End a stream."""
@@ -195,16 +217,30 @@ class EtcdClient:
     def _close_channels(self) -> None:
         for stream in list(self._streams):
             stream.join()
-        for endpoint in self._endpoints:
+        for endpoint in (*self._endpoints, *self._retired):
             endpoint.channel.close()
 
 
-def _credentials(options: EtcdOptions) -> grpc.ChannelCredentials:
+Files = tuple[bytes | None, bytes | None, bytes | None] | None
+
+
+def _read(options: EtcdOptions) -> Files:
+    """Certificate authority, certificate and key; None without TLS. Raises StorageError."""
+    if not options.tls:
+        return None
     try:
-        ca, cert, key = (
+        ca, certificate, key = (
             None if path is None else path.read_bytes()
             for path in (options.ca_file, options.cert_file, options.key_file)
         )
     except OSError as error:
         raise StorageError(f"etcd: {error.filename}: {error.strerror}") from error
-    return grpc.ssl_channel_credentials(ca, key, cert)
+    return ca, certificate, key
+
+
+def _connect(addresses: Sequence[str], files: Files) -> list[Endpoint]:
+    if files is None:
+        return [Endpoint(address, None) for address in addresses]
+    ca, certificate, key = files
+    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+    return [Endpoint(address, credentials) for address in addresses]
