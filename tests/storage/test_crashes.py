@@ -1,5 +1,6 @@
-"""kill -9 of a real API server under write load: what was acknowledged stays, what was not is whole or absent.
+"""Real API servers under write load, killed with kill -9, and etcd members killed and paused under them.
 
+What was acknowledged stays, what was not is whole or absent, and a watcher sees each change once.
 KUBEPY_CRASHES says how many times (4); hundreds are for a patient machine.
 """
 
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.util import config
 from tests.apiserver.pki import Authority
+from tests.storage.etcd import Cluster, make_cluster, needs_etcd
 
 pytestmark = pytest.mark.anyio
 
@@ -38,8 +40,9 @@ GONE = "gone"
 class Server:
     """`kubepy apiserver` on a loopback port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, storage: str = "") -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -64,7 +67,7 @@ class Server:
         settings = APIServerConfig(
             bind_address="127.0.0.1",
             secure_port=self.port,
-            storage=f"sqlite://{folder}/state.db",
+            storage=storage or f"sqlite://{folder}/state.db",
             tls_cert_file=certificate,
             tls_private_key_file=key,
             client_ca_file=authority.file,
@@ -112,6 +115,25 @@ class Server:
                 await anyio.sleep(0.05)
 
 
+class Several:
+    """Servers on one storage; each request goes to any of them."""
+
+    def __init__(self, servers: list[Server], rng: random.Random) -> None:
+        self.servers = servers
+        self._rng = rng
+        self.tls = ssl.create_default_context()
+        for server in servers:
+            self.tls.load_verify_locations(server.folder / "test-ca.crt")
+
+    @property
+    def url(self) -> str:
+        return self._rng.choice(self.servers).url
+
+    async def ready(self, session: aiohttp.ClientSession) -> None:
+        for server in self.servers:
+            await server.ready(session)
+
+
 @dataclass
 class Notes:
     """What clients were told. `state`: name to the value it has, or GONE; `doubt`: what may be so besides."""
@@ -121,6 +143,7 @@ class Notes:
     acknowledged: set[int] = field(default_factory=set)
     events: list[tuple[str, str, int]] = field(default_factory=list)
     revision: int = 0
+    refused: int = 0
     stop: bool = False
 
 
@@ -128,7 +151,11 @@ def config_map(name: str, value: str) -> bytes:
     return orjson.dumps({"metadata": {"name": name}, "data": {"first": value, "second": value, "by": MARKER}})
 
 
-async def write(session: aiohttp.ClientSession, server: Server, notes: Notes, writer: int) -> None:
+class Refused(OSError):
+    """The server says that it does not know, or cannot now."""
+
+
+async def write(session: aiohttp.ClientSession, server: Server | Several, notes: Notes, writer: int) -> None:
     rng, n = random.Random(writer), 0
     while not notes.stop:
         n += 1
@@ -145,8 +172,11 @@ async def write(session: aiohttp.ClientSession, server: Server, notes: Notes, wr
         try:
             async with session.request(verb, url, data=body) as response:
                 answer: Any = orjson.loads(await response.read())
+                if response.status >= 500 and isinstance(server, Several):
+                    raise Refused(answer)
                 assert response.status in (200, 201), answer
-        except LOST:
+        except LOST as error:
+            notes.refused += isinstance(error, Refused)
             notes.doubt[name] = wanted
             await anyio.sleep(0.05)
             continue
@@ -155,11 +185,13 @@ async def write(session: aiohttp.ClientSession, server: Server, notes: Notes, wr
             notes.acknowledged.add(int(answer["metadata"]["resourceVersion"]))
 
 
-async def watch(session: aiohttp.ClientSession, server: Server, notes: Notes) -> None:
+async def watch(session: aiohttp.ClientSession, server: Server | Several, notes: Notes) -> None:
     while True:
         query = f"?watch=1&allowWatchBookmarks=true&resourceVersion={notes.revision}"
         try:
             async with session.get(f"{server.url}{PATH}{query}", timeout=aiohttp.ClientTimeout()) as response:
+                if response.status >= 500 and isinstance(server, Several):
+                    raise Refused(await response.text())
                 assert response.status == 200, await response.text()
                 async for line in response.content:
                     if not line.endswith(b"\n"):
@@ -175,7 +207,7 @@ async def watch(session: aiohttp.ClientSession, server: Server, notes: Notes) ->
         await anyio.sleep(0.05)
 
 
-async def check(session: aiohttp.ClientSession, server: Server, notes: Notes) -> None:
+async def check(session: aiohttp.ClientSession, server: Server | Several, notes: Notes) -> None:
     """Compare what is there, what was acknowledged and what the watcher saw; what was in doubt is settled."""
     async with session.get(f"{server.url}{PATH}") as response:
         listed: Any = orjson.loads(await response.read())
@@ -244,3 +276,85 @@ async def test_a_server_killed_under_load_loses_nothing_it_acknowledged(tmp_path
     assert len(notes.acknowledged) > 30 * CRASHES
     for file in tmp_path.glob("state.db*"):
         assert MARKER.encode() not in file.read_bytes()
+
+
+class Fault:
+    """Something dies or stalls, and comes back."""
+
+    KINDS = ("server", "kill", "pause")
+
+    def __init__(self, turn: int, servers: list[Server], etcd: Cluster, rng: random.Random) -> None:
+        self.kind = self.KINDS[turn] if turn < len(self.KINDS) else rng.choice(self.KINDS)
+        self._server = rng.choice(servers)
+        self._member = rng.choice(etcd.members)
+
+    def strike(self) -> None:
+        match self.kind:
+            case "server":
+                self._server.kill()
+            case "kill":
+                self._member.kill()
+            case "pause":
+                self._member.pause()
+
+    def heal(self) -> None:
+        match self.kind:
+            case "server":
+                self._server.start()
+            case "kill":
+                self._member.start()
+                self._member.wait()
+            case "pause":
+                self._member.resume()
+
+
+@needs_etcd
+@pytest.mark.timeout(120 + 30 * CRASHES)
+async def test_servers_and_etcd_members_that_fail_lose_nothing_acknowledged(tmp_path: Path) -> None:
+    """Two servers on three members; at each turn one of them all fails, while writers go on."""
+    rng, notes = random.Random(CRASHES), Notes()
+    etcd = make_cluster(tmp_path / "etcd", 3)
+    servers = [Server(tmp_path / name, etcd.url) for name in ("one", "two")]
+    (tmp_path / "etcd").mkdir()
+    for name in ("sa.key", "encryption.yaml"):  # what servers on one storage share
+        (servers[1].folder / name).write_bytes((servers[0].folder / name).read_bytes())
+    both = Several(servers, rng)
+    headers = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
+    connector = aiohttp.TCPConnector(ssl=both.tls, limit=0)
+    timeout = aiohttp.ClientTimeout(total=20)
+    kinds: dict[str, int] = {}
+    async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout) as session:
+        try:
+            etcd.start()
+            for server in servers:
+                server.start()
+            await both.ready(session)
+            async with session.get(f"{both.url}{PATH}") as response:
+                notes.revision = int(orjson.loads(await response.read())["metadata"]["resourceVersion"])
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(watch, session, both, notes)
+                for turn in range(CRASHES):
+                    fault = Fault(turn, servers, etcd, rng)
+                    kinds[fault.kind] = kinds.get(fault.kind, 0) + 1
+                    notes.stop = False
+                    async with anyio.create_task_group() as writing:
+                        for writer in range(6):
+                            writing.start_soon(write, session, both, notes, 10 * turn + writer)
+                        await anyio.sleep(rng.uniform(0.2, 1.0))
+                        fault.strike()
+                        before = len(notes.acknowledged)
+                        with anyio.fail_after(20):  # the others go on
+                            while len(notes.acknowledged) < before + 20:
+                                await anyio.sleep(0.02)
+                        fault.heal()
+                        await anyio.sleep(rng.uniform(0.0, 0.5))
+                        notes.stop = True
+                    await both.ready(session)
+                    await check(session, both, notes)
+                watching.cancel_scope.cancel()
+        finally:
+            for server in servers:
+                server.kill()
+            etcd.stop()
+    print(f"{CRASHES} faults {kinds}: {len(notes.acknowledged)} acknowledged, {notes.refused} refused")
+    assert len(notes.acknowledged) > 30 * CRASHES
