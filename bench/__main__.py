@@ -1,30 +1,33 @@
-"""``python -m bench api|pod``: run a measurement, print its table, write its figures."""
+"""``python -m bench api|pod|scheduler|workloads``: run a measurement, print its table, write its figures."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 
-from bench import api, pod
+from bench import api, pod, scheduler
 from bench.report import Report
 from bench.servers import ServerError
+
+MODULES: dict[str, Any] = {"api": api, "pod": pod, "scheduler": scheduler}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one measurement; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="measure kubepy beside a bare floor")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, module in (("api", api), ("pod", pod)):
+    for name, module in MODULES.items():
         command = commands.add_parser(name, help=module.SUMMARY)
         command.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
         command.add_argument("--quick", action="store_true", help="a short run: does it work at all")
         module.add_arguments(command)
     arguments = parser.parse_args(argv)
     try:
-        report: Report = anyio.run({"api": api.run, "pod": pod.run}[arguments.command], arguments)
+        report: Report = anyio.run(MODULES[arguments.command].run, arguments)
     except (ServerError, pod.CannotRun) as error:
         print(f"bench {arguments.command}: {error}", file=sys.stderr)
         return 1

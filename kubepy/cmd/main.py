@@ -25,6 +25,7 @@ COMMANDS = {
     "dns": "run cluster DNS",
     "balancer": "run the address in front of several API servers",
     "metrics-server": "run the metrics server",
+    "simnode": "simulate nodes: no machines, pods that pass through stages",
     "machine": "run the processes of one machine (started by `up`)",
     "version": "print the versions",
 }

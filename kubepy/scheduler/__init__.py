@@ -1,8 +1,11 @@
 """The scheduler: finds a node for every pod that has none.
 
-``queue``      pods that wait: active by priority, backing off, unschedulable until an event may help
+``queue``      pods that wait: active by priority, backing off, unschedulable until an event helps, gated
 ``cache``      nodes with what runs on them, pods just assumed included
-``plugins``    filters and scores of the default profile, one file each; pure
-``algorithm``  filters and scores together: a verdict with Kubernetes' own message; pure
-``run``        informers, the loop, binding; the only part with effects
+``node_table``, ``counters``  the same as columns of numbers, kept in step pod by pod
+``plugins``    the plugins of the default profile, one file each, and the interface for yours
+``filtering``, ``algorithm``, ``preemption``  all plugins together: a verdict in Kubernetes' words; pure
+``scheduler``  the loop; with ``binding``, ``status`` and ``handlers`` the only parts with effects
+
+numpy is used here and nowhere else. Talks to nothing but the API server.
 """

@@ -2,71 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from kubepy.machinery import meta
 from kubepy.machinery.meta import Obj
-from kubepy.scheduler.resources import Resources, parse, pod_requests
-
-HostPort = tuple[str, str, int]
-"""(protocol, host address, port)"""
+from kubepy.scheduler.pod_info import HostPort, PodInfo
+from kubepy.scheduler.resources import Resources, parse
 
 
 class NodeInfo:
-    """What is known of one node; ``node`` is None while only its pods are known."""
+    """What is known of one node; ``node`` is None while only its pods are known.
 
-    def __init__(self, name: str) -> None:
+    ``row`` is its place in the arrays of the `NodeTable` it belongs to.
+    """
+
+    __slots__ = (
+        "allocatable",
+        "host_ports",
+        "labels",
+        "name",
+        "node",
+        "pods",
+        "requested",
+        "row",
+        "taints",
+        "unschedulable",
+    )
+
+    def __init__(self, name: str, row: int = 0) -> None:
         self.name = name
+        self.row = row
         self.node: Obj | None = None
+        self.labels: dict[str, str] = {}
+        self.taints: list[Obj] = []
+        self.unschedulable = False
         self.allocatable: Resources = {}
         self.requested: Resources = {}
-        self.non_zero_requested: Resources = {}
-        self.pods: dict[str, Obj] = {}
+        self.pods: dict[str, PodInfo] = {}
         self.host_ports: dict[HostPort, int] = {}
-
-    @property
-    def labels(self) -> dict[str, str]:
-        return meta.labels(self.node) if self.node else {}
-
-    @property
-    def taints(self) -> list[Obj]:
-        return (self.node["spec"].get("taints") or []) if self.node else []
 
     def set_node(self, node: Obj | None) -> None:
         self.node = node
         status = (node.get("status") or {}) if node else {}
+        spec = (node.get("spec") or {}) if node else {}
+        self.labels = meta.labels(node) if node else {}
+        self.taints = spec.get("taints") or []
+        self.unschedulable = bool(spec.get("unschedulable"))
         self.allocatable = parse(status.get("allocatable") or status.get("capacity"))
 
-    def add_pod(self, pod: Obj) -> None:
-        if meta.uid(pod) in self.pods:
-            self.remove_pod(meta.uid(pod))
-        self.pods[meta.uid(pod)] = pod
-        self._count(pod, 1)
-
-    def remove_pod(self, uid: str) -> None:
-        pod = self.pods.pop(uid, None)
-        if pod is not None:
-            self._count(pod, -1)
-
-    def _count(self, pod: Obj, sign: int) -> None:
-        for total, requests in (
-            (self.requested, pod_requests(pod)),
-            (self.non_zero_requested, pod_requests(pod, non_zero=True)),
-        ):
-            for name, value in requests.items():
-                total[name] = total.get(name, 0) + sign * value
-        for port in host_ports(pod):
-            self.host_ports[port] = self.host_ports.get(port, 0) + sign
-            if not self.host_ports[port]:
-                del self.host_ports[port]
-
-
-def host_ports(pod: Obj) -> Iterator[HostPort]:
-    """The host ports that a pod's containers want."""
-    spec = pod["spec"]
-    sidecars = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
-    for container in (*(spec.get("containers") or ()), *sidecars):
-        for port in container.get("ports") or ():
-            if port.get("hostPort"):
-                address = port.get("hostIP") or "0.0.0.0"
-                yield port.get("protocol", "TCP"), address, int(port["hostPort"])
+    def count(self, pod: PodInfo, sign: int) -> None:
+        """Add (1) or take away (-1) what the pod needs."""
+        requested = self.requested
+        for name, value in pod.shape.requests.items():
+            requested[name] = requested.get(name, 0) + sign * value
+        for port in pod.shape.host_ports:
+            left = self.host_ports.get(port, 0) + sign
+            if left:
+                self.host_ports[port] = left
+            else:
+                self.host_ports.pop(port, None)

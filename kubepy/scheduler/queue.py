@@ -1,84 +1,112 @@
 """Pods that wait for a node.
 
-Three places, as in kube-scheduler: *active* (by priority, then by arrival), *backing off* (tried in
-vain a moment ago), *unschedulable* (tried in vain; waits for an event that may help, at most five
-minutes).
+The places are kube-scheduler's: *active* (by priority, then by arrival), *backing off* (tried in vain a
+moment ago), *unschedulable* (tried in vain; waits for an event that may help it, at most five minutes),
+*gated* (a PreEnqueue plugin does not let it in yet).
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
 
 from kubepy.machinery import meta
 from kubepy.machinery.meta import Obj
+from kubepy.scheduler.events import ClusterEvent, Interest
+from kubepy.scheduler.pod_info import PodInfo
 from kubepy.util.clock import Clock, Timer
 
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
 FLUSH_AFTER = 300.0
+Interests = Mapping[str, Sequence[Interest]]
+"""By the name of a plugin: the events that may help the pods that it rejected."""
 
 
 @dataclass
 class QueuedPod:
-    """A pod with its history in the queue."""
+    """A pod with its history in the queue. `rejected_by`: the plugins that had something against it last."""
 
-    pod: Obj
+    info: PodInfo
     arrived: float
     attempts: int = 0
     tried_at: float = 0.0
-    unschedulable_since: float = 0.0
+    rejected_by: frozenset[str] = frozenset()
     timer: Timer | None = field(default=None, repr=False)
 
     @property
     def uid(self) -> str:
-        return meta.uid(self.pod)
+        return self.info.uid
+
+    @property
+    def pod(self) -> Obj:
+        return self.info.pod
 
     @property
     def priority(self) -> int:
-        return int(self.pod["spec"].get("priority") or 0)
+        return self.info.priority
 
 
 class SchedulingQueue:
     """Hands out one pod after the other; a pod is in it at most once."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        interests: Callable[[PodInfo], Interests] | None = None,
+        gated: Callable[[Obj], bool] | None = None,
+        initial_backoff: float = INITIAL_BACKOFF,
+        max_backoff: float = MAX_BACKOFF,
+    ) -> None:
         self._clock = clock
+        self._interests = interests
+        self._is_gated = gated or (lambda pod: False)
+        self._initial_backoff = initial_backoff
+        self._max_backoff = max_backoff
         self._order = itertools.count()
         self._heap: list[tuple[int, float, int, str]] = []
         self._active: dict[str, QueuedPod] = {}
         self._backing_off: dict[str, QueuedPod] = {}
         self._unschedulable: dict[str, QueuedPod] = {}
+        self._gated: dict[str, QueuedPod] = {}
         self._in_flight: dict[str, QueuedPod] = {}
-        self._events = 0  # counts moves, so that one during an attempt is not missed
-        self._popped_at: dict[str, int] = {}
+        # What happened while an attempt is undecided: an event meanwhile must not be missed.
+        self._events: list[ClusterEvent] = []
+        self._seen: dict[str, int] = {}
         self._nonempty = anyio.Event()
 
     def add(self, pod: Obj) -> None:
         """A pod that wants a node, new or changed."""
-        uid = meta.uid(pod)
-        for place in (self._active, self._backing_off, self._unschedulable):
-            if uid in place:
-                changed = place[uid].pod["spec"] != pod["spec"] or meta.labels(place[uid].pod) != meta.labels(
-                    pod
-                )
-                place[uid].pod = pod
-                if place is self._unschedulable and changed:
-                    self._activate(place.pop(uid))
+        info = PodInfo(pod)
+        for place in (self._active, self._backing_off, self._in_flight):
+            if info.uid in place:
+                place[info.uid].info = info
                 return
-        if uid in self._in_flight:
-            self._in_flight[uid].pod = pod
+        waiting = self._unschedulable.get(info.uid)
+        if waiting is not None:
+            changed = waiting.info.shape is not info.shape or _spec(waiting.pod) != _spec(pod)
+            waiting.info = info
+            if changed:
+                self._activate(self._unschedulable.pop(info.uid))
             return
-        self._activate(QueuedPod(pod, self._clock.time()))
+        queued = self._gated.pop(info.uid, None) or QueuedPod(info, self._clock.time())
+        queued.info = info
+        if self._is_gated(pod):
+            self._gated[info.uid] = queued
+        else:
+            self._activate(queued)
 
     def remove(self, uid: str) -> None:
         """The pod is bound, or gone."""
-        for place in (self._active, self._backing_off, self._unschedulable, self._in_flight):
+        for place in (self._active, self._backing_off, self._unschedulable, self._gated, self._in_flight):
             queued = place.pop(uid, None)
             if queued is not None and queued.timer is not None:
                 queued.timer.cancel()
+        self._forget_events(uid)
 
     async def pop(self) -> QueuedPod:
         """The next pod, once there is one; report back with ``done`` or ``put_back``."""
@@ -90,37 +118,73 @@ class SchedulingQueue:
                     queued.attempts += 1
                     queued.tried_at = self._clock.monotonic()
                     self._in_flight[uid] = queued
-                    self._popped_at[uid] = self._events
+                    self._seen[uid] = len(self._events)
                     return queued
             self._nonempty = anyio.Event()
             await self._nonempty.wait()
 
+    def decided(self, queued: QueuedPod) -> None:
+        """The pod is on its way to a node: what happens from now on is not its concern."""
+        self._forget_events(queued.uid)
+
     def done(self, queued: QueuedPod) -> None:
         """The pod has its node."""
         self._in_flight.pop(queued.uid, None)
-        self._popped_at.pop(queued.uid, None)
+        self._forget_events(queued.uid)
 
-    def put_back(self, queued: QueuedPod) -> None:
-        """No node for it now: it waits for an event, or only backs off if one came during the attempt."""
+    def put_back(self, queued: QueuedPod, rejected_by: frozenset[str] = frozenset()) -> None:
+        """No node for it now: it waits for an event that helps one of the plugins that rejected it.
+
+        If one came during the attempt, or no plugin had anything against it (an error), it only backs off.
+        """
         if self._in_flight.pop(queued.uid, None) is None:
+            self._forget_events(queued.uid)
             return  # bound or deleted meanwhile
-        seen = self._popped_at.pop(queued.uid, self._events)
-        queued.unschedulable_since = self._clock.monotonic()
-        if seen != self._events:
+        queued.rejected_by = rejected_by
+        missed = self._events[self._seen.get(queued.uid, len(self._events)) :]
+        self._forget_events(queued.uid)
+        if not rejected_by or any(self._helps(event, queued) for event in missed):
             self._back_off(queued)
             return
         self._unschedulable[queued.uid] = queued
         queued.timer = self._clock.call_later(FLUSH_AFTER, lambda: self._flush(queued.uid))
 
-    def wake_all(self) -> None:
-        """Something changed that may help: the unschedulable try again, each after its back-off."""
-        self._events += 1
-        waiting, self._unschedulable = self._unschedulable, {}
-        for queued in waiting.values():
+    def happened(self, event: ClusterEvent) -> None:
+        """Something changed: the pods that it may help try again, each after its back-off."""
+        if self._seen:
+            self._events.append(event)
+        if not self._unschedulable:
+            return
+        for queued in [q for q in self._unschedulable.values() if self._helps(event, q)]:
+            del self._unschedulable[queued.uid]
             self._back_off(queued)
 
+    def waiting(self) -> dict[str, int]:
+        """How many pods are where, for metrics."""
+        return {
+            "active": len(self._active),
+            "backoff": len(self._backing_off),
+            "unschedulable": len(self._unschedulable),
+            "gated": len(self._gated),
+        }
+
     def __len__(self) -> int:
-        return len(self._active) + len(self._backing_off) + len(self._unschedulable)
+        return sum(self.waiting().values())
+
+    def _helps(self, event: ClusterEvent, queued: QueuedPod) -> bool:
+        if self._interests is None:
+            return True
+        interests = self._interests(queued.info)
+        return any(
+            interest.helps(event, queued.info)
+            for plugin in queued.rejected_by
+            for interest in interests.get(plugin, ())
+        )
+
+    def _forget_events(self, uid: str) -> None:
+        self._seen.pop(uid, None)
+        if not self._seen:
+            self._events.clear()
 
     def _flush(self, uid: str) -> None:
         queued = self._unschedulable.pop(uid, None)
@@ -130,7 +194,7 @@ class SchedulingQueue:
     def _back_off(self, queued: QueuedPod) -> None:
         if queued.timer is not None:
             queued.timer.cancel()
-        wait = min(INITIAL_BACKOFF * 2 ** (queued.attempts - 1), MAX_BACKOFF)
+        wait = min(self._initial_backoff * 2 ** min(queued.attempts - 1, 30), self._max_backoff)
         left = queued.tried_at + wait - self._clock.monotonic()
         if left <= 0:
             self._activate(queued)
@@ -144,7 +208,14 @@ class SchedulingQueue:
             self._activate(queued)
 
     def _activate(self, queued: QueuedPod) -> None:
+        if queued.timer is not None:
+            queued.timer.cancel()
         queued.timer = None
         self._active[queued.uid] = queued
         heapq.heappush(self._heap, (-queued.priority, queued.arrived, next(self._order), queued.uid))
         self._nonempty.set()
+
+
+def _spec(pod: Obj) -> tuple[object, object]:
+    """What of a waiting pod may change its fate: its spec, and its labels."""
+    return pod["spec"], meta.labels(pod)

@@ -4,33 +4,54 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import anyio
 
 from kubepy.client import Client, ClientConfig, EventRecorder, LeaderElector
 from kubepy.informer import SharedInformerFactory
 from kubepy.scheduler.config import SchedulerConfig
+from kubepy.scheduler.plugins.interface import Factory
 from kubepy.scheduler.scheduler import Scheduler
 from kubepy.util.clock import Clock
 
 LEASE = ("kube-system", "kube-scheduler")
 
 
-async def run(config: SchedulerConfig, clock: Clock, *, ready: Callable[[], None]) -> None:
-    """Schedule until cancelled, while leading; raises LeadershipLost when the lease is lost."""
+async def run(
+    config: SchedulerConfig,
+    clock: Clock,
+    *,
+    ready: Callable[[], None],
+    out_of_tree: Mapping[str, Factory] | None = None,
+) -> None:
+    """Schedule until cancelled, while leading; raises LeadershipLost when the lease is lost.
+
+    ``out_of_tree``: plugins of your own, besides those that the configuration names.
+    """
     client_config = ClientConfig.from_kubeconfig(config.kubeconfig)
     async with Client(client_config, user_agent="kubepy-scheduler", clock=clock) as client:
         factory = SharedInformerFactory(client, clock)
-        recorder = EventRecorder(client, config.scheduler_name, clock=clock)
-        scheduler = Scheduler(client, factory, recorder, clock, config.scheduler_name)
+        names = [profile.scheduler_name for profile in config.profiles] or [config.scheduler_name]
+        recorders = {name: EventRecorder(client, name, clock=clock) for name in names}
+        scheduler = Scheduler(client, factory, recorders, clock, config, out_of_tree=out_of_tree)
         async with anyio.create_task_group() as group:
             await group.start(factory.run)
-            group.start_soon(recorder.run)
+            for recorder in recorders.values():
+                group.start_soon(recorder.run)
             ready()
             await factory.wait_for_sync()
             if config.leader_elect:
                 identity = f"{socket.gethostname()}_{os.getpid()}"
-                await LeaderElector(client, *LEASE, identity, clock).run(scheduler.run)
+                elector = LeaderElector(
+                    client,
+                    *LEASE,
+                    identity,
+                    clock,
+                    lease_duration=config.lease_duration,
+                    renew_deadline=config.renew_deadline,
+                    retry_period=config.retry_period,
+                )
+                await elector.run(scheduler.run)
             else:
                 await scheduler.run()

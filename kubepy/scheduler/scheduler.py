@@ -1,192 +1,189 @@
-"""The loop: take a pod, find a node, bind. Keeps cache and queue in step with the informers."""
+"""The loop: take a pod, find a node, bind; what finds none may make room."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
-from kubepy.api.resources import NAMESPACES, NODES, PODS, REPLICA_SETS, SERVICES, STATEFUL_SETS
-from kubepy.client import Client, ConnectionFailed, EventRecorder
+from kubepy.client import Client, EventRecorder
 from kubepy.informer import SharedInformerFactory
-from kubepy.machinery import conditions, errors, labels, meta
-from kubepy.machinery.errors import StatusError
-from kubepy.machinery.labels import Requirement, Selector
+from kubepy.machinery import meta
 from kubepy.machinery.meta import Obj
-from kubepy.machinery.timestamps import rfc3339
-from kubepy.scheduler.algorithm import schedule
+from kubepy.scheduler.algorithm import NO_NODES, Algorithm, Verdict
+from kubepy.scheduler.binding import Binder
 from kubepy.scheduler.cache import Cache
-from kubepy.scheduler.plugins.interface import Cycle
-from kubepy.scheduler.queue import QueuedPod, SchedulingQueue
+from kubepy.scheduler.config import SchedulerConfig
+from kubepy.scheduler.events import NODE, Action, Interest
+from kubepy.scheduler.handlers import FINISHED, Handlers, InformerListers
+from kubepy.scheduler.nominator import Nominator
+from kubepy.scheduler.plugins.claims import claim_names
+from kubepy.scheduler.plugins.interface import Cycle, Factory, Handle, Status
+from kubepy.scheduler.preemption import Outcome
+from kubepy.scheduler.profile import Profile
+from kubepy.scheduler.profiles import profiles
+from kubepy.scheduler.queue import Interests, QueuedPod, SchedulingQueue
+from kubepy.scheduler.status import StatusWriter
+from kubepy.scheduler.workers import Workers
 from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger
 
 log = get_logger(__name__)
 
+NO_NODE_AT_ALL = "no nodes"
+"""Stands for the plugin that rejects pods while there is no node."""
+
 
 class Scheduler:
-    """Schedules the pods that name ``scheduler_name``."""
+    """Schedules the pods whose schedulerName one of the profiles has."""
 
     def __init__(
         self,
         client: Client,
         factory: SharedInformerFactory,
-        recorder: EventRecorder,
+        recorders: Mapping[str, EventRecorder],
         clock: Clock,
-        scheduler_name: str,
+        config: SchedulerConfig,
+        *,
         rng: random.Random | None = None,
+        out_of_tree: Mapping[str, Factory] | None = None,
     ) -> None:
-        self._client = client
-        self._recorder = recorder
-        self._clock = clock
-        self._name = scheduler_name
-        self._rng = rng or random.Random()
+        self._listers = InformerListers(factory)
+        self._profiles = profiles(config, Handle(self._listers, clock, client), out_of_tree)
+        self._interests = {name: _interests(profile) for name, profile in self._profiles.items()}
         self._cache = Cache()
-        self._queue = SchedulingQueue(clock)
-        self._services = factory.informer(SERVICES)
-        self._owners = {
-            "ReplicaSet": factory.informer(REPLICA_SETS),
-            "StatefulSet": factory.informer(STATEFUL_SETS),
-        }
-        self._namespaces = factory.informer(NAMESPACES)
-        factory.informer(NODES).add_handler(self._node_added, self._node_changed, self._node_gone)
-        factory.informer(PODS).add_handler(self._pod_put, lambda old, new: self._pod_put(new), self._pod_gone)
+        self._nominator = Nominator()
+        self._queue = SchedulingQueue(
+            clock,
+            interests=lambda pod: self._interests[_scheduler_name(pod.pod)],
+            gated=self._gated,
+            initial_backoff=config.pod_initial_backoff_seconds,
+            max_backoff=config.pod_max_backoff_seconds,
+        )
+        self._algorithm = Algorithm(rng or random.Random())
+        self._recorders = recorders
+        self._workers = Workers(config.parallel_bindings, 4 * config.parallel_bindings)
+        self._binder = Binder(client, self._cache, self._queue, recorders)
+        self._status = StatusWriter(client, clock, recorders)
+        Handlers(self._cache, self._queue, self._nominator, self._wanted).connect(factory)
+
+    @property
+    def queue(self) -> SchedulingQueue:
+        """The pods that wait."""
+        return self._queue
 
     async def run(self) -> None:
         """Schedule until cancelled. The informers must have synced."""
-        async with anyio.create_task_group() as bindings:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._workers.run)
             while True:
                 queued = await self._queue.pop()
-                if not self._wanted(queued.pod):
+                if self._wanted(queued.pod) and not self._cache.is_assumed(queued.uid):
+                    await self._schedule_one(queued, group)
+                else:
                     self._queue.done(queued)
-                    continue
-                await self._schedule_one(queued, bindings)
                 await anyio.lowlevel.checkpoint()
 
-    async def _schedule_one(self, queued: QueuedPod, bindings: TaskGroup) -> None:
-        pod = queued.pod
-        namespaces = {meta.name(n): meta.labels(n) for n in self._namespaces.lister.list()}
-        cycle = Cycle(pod, self._cache.nodes(), self._siblings(pod), namespaces)
-        verdict = schedule(cycle, self._rng)
-        if verdict.node is None:
-            self._queue.put_back(queued)
-            bindings.start_soon(self._report_failure, pod, verdict.message)
-            return
-        self._cache.assume(pod, verdict.node)
-        bindings.start_soon(self._bind, queued, pod, verdict.node)
-
-    async def _bind(self, queued: QueuedPod, pod: Obj, node: str) -> None:
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": meta.name(pod), "namespace": meta.namespace(pod), "uid": meta.uid(pod)},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
-        try:
-            await self._client.create(
-                PODS, binding, namespace=meta.namespace(pod), name=meta.name(pod), subresource="binding"
-            )
-        except (StatusError, ConnectionFailed) as error:
-            if self._cache.is_assumed(meta.uid(pod)):
-                self._cache.remove_pod(meta.uid(pod))
-            gone = isinstance(error, StatusError) and (
-                errors.is_not_found(error) or errors.is_conflict(error)
-            )
-            if gone:
-                self._queue.done(queued)  # deleted, or bound already: the informer tells the rest
+    async def _schedule_one(self, queued: QueuedPod, group: TaskGroup) -> None:
+        info = queued.info
+        profile = self._profiles[_scheduler_name(info.pod)]
+        cycle = Cycle(info, self._cache, self._listers)
+        verdict, outcome = self._decide(profile, cycle)
+        if verdict.node is not None:
+            status = _reserve(profile, cycle, verdict.node)
+            if status is None:
+                self._cache.assume(info, verdict.node)
+                self._nominator.remove(info.uid)
+                self._queue.decided(queued)
+                job = partial(self._binder.bind, queued, profile, cycle, verdict.node)
+                if profile.waits_before_binding(cycle):
+                    group.start_soon(job)
+                else:
+                    await self._workers.submit(job)
                 return
-            log.warning("binding failed", pod=meta.key(pod), node=node, error=str(error))
-            self._queue.put_back(queued)
-            self._queue.wake_all()
-            return
-        self._queue.done(queued)
-        message = f"Successfully assigned {meta.key(pod)} to {node}"
-        self._recorder.event(pod, "Normal", "Scheduled", message)
+            verdict = Verdict(None, ", ".join(status.reasons))
+        await self._fail(queued, verdict, outcome)
 
-    async def _report_failure(self, pod: Obj, message: str) -> None:
-        """The event, and the condition that tells why the pod is Pending."""
-        self._recorder.event(pod, "Warning", "FailedScheduling", message)
-        current = conditions.get(pod, "PodScheduled")
-        if current is not None and current.get("message") == message:
-            return
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": message,
-            "lastTransitionTime": rfc3339(self._clock.now()),
-        }
-        try:
-            await self._client.patch(
-                PODS,
-                meta.name(pod),
-                {"status": {"conditions": [condition]}},
-                namespace=meta.namespace(pod),
-                type="strategic",
-                subresource="status",
+    def _decide(self, profile: Profile, cycle: Cycle) -> tuple[Verdict, Outcome | None]:
+        """A node, or why none and where room could be made.
+
+        Pods of one shape meet one fate while nothing changes: what a thousand replicas too many are told is
+        worked out once.
+        """
+        info = cycle.pod
+        memo, version = info.shape.memo, (self._cache.version, self._nominator.version)
+        alike = profile.by_shape and not info.nominated_node and not claim_names(info.pod)
+        if alike and (kept := memo.get(self)) is not None and kept[0] == (profile, version):
+            known: tuple[Verdict, Outcome | None] = kept[1]
+            return known
+        verdict = self._algorithm.schedule(profile, cycle, self._nominator.by_node)
+        outcome = None
+        if verdict.node is None and verdict.message != NO_NODES and profile.preemption is not None:
+            outcome = profile.preemption.preempt(
+                profile.filters, cycle, verdict.diagnosis, self._nominator.by_node
             )
-        except (StatusError, ConnectionFailed) as error:
-            log.info("condition not written", pod=meta.key(pod), error=str(error))
+            version = (self._cache.version, self._nominator.version)
+        if alike and verdict.node is None and (outcome is None or outcome.candidate is None):
+            memo[self] = ((profile, version), (verdict, outcome))
+        return verdict, outcome
 
-    def _siblings(self, pod: Obj) -> Selector | None:
-        """Selects the pods that serve the same purpose: of the same Services and the same controller."""
-        own, namespace = meta.labels(pod), meta.namespace(pod)
-        requirements: list[Requirement] = []
-        for service in self._services.lister.list(namespace):
-            selector = service["spec"].get("selector")
-            if selector and selector.items() <= own.items():
-                requirements += labels.from_map(selector).requirements
-        reference = meta.controller_of(pod) or {}
-        informer = self._owners.get(reference.get("kind", ""))
-        owner = informer.lister.get(reference["name"], namespace) if informer else None
-        if owner is not None:
-            requirements += labels.from_label_selector(owner["spec"].get("selector")).requirements
-        return Selector(requirements) if requirements else None
+    async def _fail(self, queued: QueuedPod, verdict: Verdict, outcome: Outcome | None) -> None:
+        """Back into the queue; say why; make room if that helps."""
+        info, message = queued.info, verdict.message
+        nominated: str | None = None
+        if outcome is not None:
+            if outcome.message:
+                message += f" preemption: {outcome.message}"
+            if outcome.candidate is not None:
+                nominated = outcome.candidate.node
+                self._nominator.put(info, nominated)
+            elif not outcome.keep_nomination and self._nominator.node_of(info.uid):
+                nominated = ""
+                self._nominator.remove(info.uid)
+        rejected_by = {NO_NODE_AT_ALL} if verdict.message == NO_NODES else verdict.diagnosis.plugins
+        self._queue.put_back(queued, frozenset(rejected_by))
+        await self._workers.submit(partial(self._status.unschedulable, info, message, nominated))
+        if outcome is not None and outcome.candidate is not None:
+            candidate = outcome.candidate
+            for other in self._nominator.less_important(candidate.node, info.priority):
+                self._nominator.remove(other.uid)
+                await self._workers.submit(partial(self._status.clear_nomination, other))
+            for victim in candidate.victims:
+                job = partial(self._status.preempt, victim, info, candidate.node)
+                await self._workers.submit(job)
+
+    def _gated(self, pod: Obj) -> bool:
+        profile = self._profiles[_scheduler_name(pod)]
+        return any(plugin.pre_enqueue(pod) is not None for plugin in profile.pre_enqueue)
 
     def _wanted(self, pod: Obj) -> bool:
-        """Whether the pod is ours to place: not placed, not going, not gated, not finished."""
-        spec = pod["spec"]
+        """Whether the pod is ours to place: not placed, not going, not finished."""
         return (
-            not spec.get("nodeName")
-            and spec.get("schedulerName", "default-scheduler") == self._name
+            not pod["spec"].get("nodeName")
+            and _scheduler_name(pod) in self._profiles
             and not meta.is_terminating(pod)
-            and not spec.get("schedulingGates")
-            and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+            and (pod.get("status") or {}).get("phase") not in FINISHED
         )
 
-    def _pod_put(self, pod: Obj) -> None:
-        uid = meta.uid(pod)
-        self._cache.put_pod(pod)
-        if self._wanted(pod):
-            if not self._cache.is_assumed(uid):
-                self._queue.add(pod)
-        else:
-            self._queue.remove(uid)
-            if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-                self._queue.wake_all()
 
-    def _pod_gone(self, pod: Obj) -> None:
-        self._cache.remove_pod(meta.uid(pod))
-        self._queue.remove(meta.uid(pod))
-        if pod["spec"].get("nodeName"):
-            self._queue.wake_all()
-
-    def _node_added(self, node: Obj) -> None:
-        self._cache.put_node(node)
-        self._queue.wake_all()
-
-    def _node_changed(self, old: Obj, new: Obj) -> None:
-        self._cache.put_node(new)
-        if _placement(old) != _placement(new):
-            self._queue.wake_all()
-
-    def _node_gone(self, node: Obj) -> None:
-        self._cache.remove_node(meta.name(node))
+def _reserve(profile: Profile, cycle: Cycle, node: str) -> Status | None:
+    """Let the Reserve plugins take what the pod needs: all of it or nothing."""
+    for number, plugin in enumerate(profile.reserve):
+        status = plugin.reserve(cycle, node)
+        if status is not None:
+            for done in reversed(profile.reserve[: number + 1]):
+                done.unreserve(cycle, node)
+            return status
+    return None
 
 
-def _placement(node: Obj) -> tuple[object, ...]:
-    """What of a node can make a pod fit that did not."""
-    spec = node.get("spec") or {}
-    allocatable = (node.get("status") or {}).get("allocatable")
-    return meta.labels(node), spec.get("taints"), spec.get("unschedulable"), allocatable
+def _interests(profile: Profile) -> Interests:
+    found = {name: plugin.interests() for name, plugin in profile.plugins.items()}
+    return {**found, NO_NODE_AT_ALL: [Interest(NODE, Action.ADD)]}
+
+
+def _scheduler_name(pod: Obj) -> str:
+    return pod["spec"].get("schedulerName") or "default-scheduler"

@@ -2,140 +2,202 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
-from kubepy.machinery import labels, meta
+import numpy as np
+
+from kubepy.api.resources import NAMESPACES
+from kubepy.machinery import meta
+from kubepy.machinery.labels import Selector
 from kubepy.machinery.meta import Obj
+from kubepy.scheduler.events import ASSIGNED_POD, NODE, Action, Interest
 from kubepy.scheduler.node_info import NodeInfo
-from kubepy.scheduler.plugins.interface import MAX_SCORE, Cycle
+from kubepy.scheduler.node_table import Bools, Ints, NodeTable
+from kubepy.scheduler.plugins.interface import MAX_SCORE, SKIP, Cycle, FilterPlugin, ScorePlugin, Status
+from kubepy.scheduler.pod_info import PodInfo, PodTerm, shape_of
 
-REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-HARD_AFFINITY_WEIGHT = 1
-Pair = tuple[str, str]
+AFFINITY = Status(("node(s) didn't match pod affinity rules",), unresolvable=True)
+ANTI_AFFINITY = Status(("node(s) didn't match pod anti-affinity rules",))
+EXISTING_ANTI_AFFINITY = Status(("node(s) didn't satisfy existing pods anti-affinity rules",))
 
 
 @dataclass
-class Counts:
-    """Matches by (topology key, domain): for the pod's own terms, and of others' anti-affinity to it."""
+class _State:
+    """The rows that each of the three rules allows."""
 
-    affinity: list[Counter[str]] = field(default_factory=list)
-    anti_affinity: list[Counter[str]] = field(default_factory=list)
-    forbidden: set[Pair] = field(default_factory=set)
+    affinity: Bools | None
+    anti_affinity: Bools | None
+    existing: Bools | None
+
+    def all(self) -> Bools | None:
+        rules = [rule for rule in (self.affinity, self.anti_affinity, self.existing) if rule is not None]
+        return reduce(np.logical_and, rules) if rules else None
 
 
-class InterPodAffinity:
+class InterPodAffinity(FilterPlugin, ScorePlugin):
+    """``hard_weight``: what a pod's required affinity to the incoming one counts as preference.
+
+    ``ignore_preferred``: preferences of pods that run already do not count.
+    """
+
     name = "InterPodAffinity"
 
-    def prepare(self, cycle: Cycle) -> Counts:
-        own, own_anti = terms(cycle.pod, "podAffinity"), terms(cycle.pod, "podAntiAffinity")
-        counts = Counts([Counter() for _ in own], [Counter() for _ in own_anti])
-        for node in cycle.nodes:
-            for other in node.pods.values():
-                for term in terms(other, "podAntiAffinity"):
-                    domain = node.labels.get(term["topologyKey"])
-                    if domain is not None and matches(term, other, cycle.pod, cycle):
-                        counts.forbidden.add((term["topologyKey"], domain))
-                # All terms of the pod's affinity have to be met by one and the same pod.
-                if own and all(matches(term, cycle.pod, other, cycle) for term in own):
-                    _count(own, counts.affinity, node)
-                for term, counter in zip(own_anti, counts.anti_affinity, strict=True):
-                    if matches(term, cycle.pod, other, cycle):
-                        _count([term], [counter], node)
-        return counts
+    def __init__(self, hard_weight: int = 1, *, ignore_preferred: bool = False) -> None:
+        self._hard_weight = hard_weight
+        self._ignore_preferred = ignore_preferred
 
-    def filter(self, cycle: Cycle, prepared: Counts, node: NodeInfo) -> list[str]:
-        own = terms(cycle.pod, "podAffinity")
-        if own and not self._affinity_holds(cycle, prepared, own, node):
-            return ["node(s) didn't match pod affinity rules"]
-        for term, counter in zip(terms(cycle.pod, "podAntiAffinity"), prepared.anti_affinity, strict=True):
-            domain = node.labels.get(term["topologyKey"])
-            if domain is not None and counter[domain] > 0:
-                return ["node(s) didn't match pod anti-affinity rules"]
-        if any(node.labels.get(key) == domain for key, domain in prepared.forbidden):
-            return ["node(s) didn't satisfy existing pods anti-affinity rules"]
-        return []
+    def interests(self) -> list[Interest]:
+        def concerns(pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
+            return any(_concerns(pod, other) for other in (old, new) if other is not None)
 
-    def _affinity_holds(self, cycle: Cycle, prepared: Counts, own: list[Obj], node: NodeInfo) -> bool:
-        domains = [node.labels.get(term["topologyKey"]) for term in own]
-        if None in domains:
-            return False
-        if all(counter[str(d)] > 0 for counter, d in zip(prepared.affinity, domains, strict=True)):
-            return True
-        # The first of a group that wants to be together finds nobody yet, and may start anywhere.
-        nobody = not any(counter.total() for counter in prepared.affinity)
-        return nobody and all(matches(term, cycle.pod, cycle.pod, cycle) for term in own)
+        pods = Action.ADD | Action.DELETE | Action.UPDATE_POD_LABEL
+        return [
+            Interest(ASSIGNED_POD, pods, concerns),
+            Interest(NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
+        ]
 
-    def score(self, cycle: Cycle, nodes: list[NodeInfo]) -> list[float]:
-        weights: Counter[Pair] = Counter()
-        for node in cycle.nodes:
-            for other in node.pods.values():
-                for pair, weight in self._weights(cycle, node, other):
-                    weights[pair] += weight
-        if not weights:
-            return [0.0] * len(nodes)
-        raw = [float(sum(w for (key, d), w in weights.items() if n.labels.get(key) == d)) for n in nodes]
-        low, high = min(raw, default=0.0), max(raw, default=0.0)
+    def prepare(self, cycle: Cycle) -> Any:
+        shape = cycle.pod.shape
+        state = _State(
+            self._affinity(cycle) if shape.affinity else None,
+            self._anti_affinity(cycle) if shape.anti_affinity else None,
+            self._existing(cycle),
+        )
+        return SKIP if state.all() is None else state
+
+    def mask(self, cycle: Cycle, state: _State) -> Bools | None:
+        return state.all()
+
+    def filter(self, cycle: Cycle, state: _State, node: NodeInfo) -> Status | None:
+        row = node.row
+        if state.affinity is not None and not state.affinity[row]:
+            return AFFINITY
+        if state.anti_affinity is not None and not state.anti_affinity[row]:
+            return ANTI_AFFINITY
+        if state.existing is not None and not state.existing[row]:
+            return EXISTING_ANTI_AFFINITY
+        return None
+
+    def _affinity(self, cycle: Cycle) -> Bools:
+        """Rows whose domains hold, for every term, a pod that meets *all* of the terms."""
+        shape, table = cycle.pod.shape, cycle.cache.table
+        labelled: Bools = table.present.copy()
+        for term in shape.affinity:
+            labelled &= table.domain(term.topology_key).codes >= 0
+        matching = self._meeting_all(cycle, shape.affinity)
+        found, nobody = labelled, True
+        for term in shape.affinity:
+            domain = table.domain(term.topology_key)
+            counts = domain.totals(matching, table.present)
+            nobody &= not counts.any()
+            found = found & domain.spread(counts > 0, False)
+        if nobody and all(_speaks_of(term, cycle, cycle.pod) for term in shape.affinity):
+            # The first of a group that wants to be together finds nobody yet, and may start anywhere.
+            return labelled
+        return found
+
+    def _meeting_all(self, cycle: Cycle, terms: tuple[PodTerm, ...]) -> Ints:
+        """The pods that all terms speak of, per row."""
+        every = [_namespaces(term, cycle) for term in terms]
+        requirements = sorted({r for term in terms for r in term.selector.requirements})
+        nothing = any(term.selector.nothing for term in terms)
+        selector = Selector(requirements, nothing=nothing)
+        return cycle.cache.counters.matching(frozenset.intersection(*every), selector, terminating_too=True)
+
+    def _anti_affinity(self, cycle: Cycle) -> Bools:
+        """Rows in whose domains no pod is that one of the terms speaks of."""
+        table = cycle.cache.table
+        found: Bools = table.present.copy()
+        for term in cycle.pod.shape.anti_affinity:
+            domain = table.domain(term.topology_key)
+            counts = domain.totals(_matching(term, cycle), table.present)
+            found &= ~domain.spread(counts > 0, False)
+        return found
+
+    def _existing(self, cycle: Cycle) -> Bools | None:
+        """Rows in whose domains no pod is that does not want this one near; None when none is anywhere."""
+        table, shape = cycle.cache.table, cycle.pod.shape
+        found: Bools | None = None
+        for counter in cycle.cache.counters.terms_about(shape, _labels_of(shape.namespace, cycle)):
+            if counter.kind == "anti-affinity":
+                forbidden = _domain_rows(table, counter.term.topology_key, counter.counts)
+                found = ~forbidden if found is None else found & ~forbidden
+        return found
+
+    def prepare_score(self, cycle: Cycle, rows: Ints) -> Any:
+        shape, table, counters = cycle.pod.shape, cycle.cache.table, cycle.cache.counters
+        total: Ints | None = None
+        for terms, sign in ((shape.preferred_affinity, 1), (shape.preferred_anti_affinity, -1)):
+            for term in terms:
+                total = _weigh(total, table, term.topology_key, _matching(term, cycle), sign * term.weight)
+        for counter in counters.terms_about(shape, _labels_of(shape.namespace, cycle)):
+            weight = {
+                "affinity": self._hard_weight,
+                "preferred-affinity": counter.term.weight,
+                "preferred-anti-affinity": -counter.term.weight,
+            }.get(counter.kind, 0)
+            if self._ignore_preferred and counter.kind.startswith("preferred"):
+                continue
+            if weight:
+                total = _weigh(total, table, counter.term.topology_key, counter.counts, weight)
+        return SKIP if total is None else total
+
+    def scores(self, cycle: Cycle, state: Ints, rows: Ints) -> Ints:
+        return state[rows]
+
+    def normalize(self, cycle: Cycle, state: Ints, rows: Ints, scores: Ints) -> Ints:
+        low, high = int(scores.min()), int(scores.max())
         if low == high:
-            return [0.0] * len(nodes)
-        return [MAX_SCORE * (value - low) / (high - low) for value in raw]
-
-    def _weights(self, cycle: Cycle, node: NodeInfo, other: Obj) -> Iterable[tuple[Pair, int]]:
-        pod = cycle.pod
-        for kind, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
-            for holder, target in ((pod, other), (other, pod)):
-                for preferred in _affinity(holder, kind).get(PREFERRED) or ():
-                    term = preferred["podAffinityTerm"]
-                    domain = node.labels.get(term["topologyKey"])
-                    if domain is not None and matches(term, holder, target, cycle):
-                        yield (term["topologyKey"], domain), sign * preferred["weight"]
-        for term in terms(other, "podAffinity"):
-            domain = node.labels.get(term["topologyKey"])
-            if domain is not None and matches(term, other, pod, cycle):
-                yield (term["topologyKey"], domain), HARD_AFFINITY_WEIGHT
+            return np.zeros(len(scores), np.int64)
+        return (MAX_SCORE * ((scores - low) / (high - low))).astype(np.int64)
 
 
-def terms(pod: Obj, kind: str) -> list[Obj]:
-    """The required terms of ``kind``."""
-    return _affinity(pod, kind).get(REQUIRED) or []
+def _weigh(total: Ints | None, table: NodeTable, key: str, counts: Ints, weight: int) -> Ints:
+    domain = table.domain(key)
+    own: Ints = domain.spread(domain.totals(counts, table.present), 0) * weight
+    return own if total is None else total + own
 
 
-def matches(term: Obj, holder: Obj, other: Obj, cycle: Cycle) -> bool:
-    """Whether ``other`` is one of the pods that ``holder``'s term speaks of."""
-    namespaces = term.get("namespaces") or []
-    namespace_selector = term.get("namespaceSelector")
-    where = meta.namespace(other)
-    if namespace_selector is None and not namespaces:
-        inside = where == meta.namespace(holder)
-    else:
-        inside = where in namespaces
-        if not inside and namespace_selector is not None:
-            own = (cycle.namespace_labels or {}).get(where, {})
-            inside = labels.from_label_selector(namespace_selector).matches(own)
-    return inside and labels.from_label_selector(_selector(term, holder)).matches(meta.labels(other))
+def _domain_rows(table: NodeTable, key: str, counts: Ints) -> Bools:
+    domain = table.domain(key)
+    rows: Bools = domain.spread(domain.totals(counts, table.present) > 0, False)
+    return rows
 
 
-def _selector(term: Obj, holder: Obj) -> Obj | None:
-    """labelSelector, completed by matchLabelKeys and mismatchLabelKeys (KEP-3633)."""
-    selector: Obj | None = term.get("labelSelector")
-    keys, not_keys = term.get("matchLabelKeys") or (), term.get("mismatchLabelKeys") or ()
-    if selector is None or not (keys or not_keys):
-        return selector
-    own = meta.labels(holder)
-    expressions = list(selector.get("matchExpressions") or ())
-    expressions += [{"key": k, "operator": "In", "values": [own[k]]} for k in keys if k in own]
-    expressions += [{"key": k, "operator": "NotIn", "values": [own[k]]} for k in not_keys if k in own]
-    return {**selector, "matchExpressions": expressions}
+def _matching(term: PodTerm, cycle: Cycle) -> Ints:
+    """The pods that the term speaks of, per row."""
+    counters = cycle.cache.counters
+    return counters.matching(_namespaces(term, cycle), term.selector, terminating_too=True)
 
 
-def _affinity(pod: Obj, kind: str) -> Obj:
-    return (pod["spec"].get("affinity") or {}).get(kind) or {}
+def _namespaces(term: PodTerm, cycle: Cycle) -> frozenset[str]:
+    selector = term.namespace_selector
+    if selector is None:
+        return term.namespaces
+    found = {meta.name(n) for n in cycle.listers.list(NAMESPACES) if selector.matches(meta.labels(n))}
+    return term.namespaces | found
 
 
-def _count(of: list[Obj], counters: list[Counter[str]], node: NodeInfo) -> None:
-    for term, counter in zip(of, counters, strict=True):
-        domain = node.labels.get(term["topologyKey"])
-        if domain is not None:
-            counter[domain] += 1
+def _labels_of(namespace: str, cycle: Cycle) -> dict[str, str]:
+    found = cycle.listers.get(NAMESPACES, namespace)
+    return meta.labels(found) if found is not None else {}
+
+
+def _speaks_of(term: PodTerm, cycle: Cycle, pod: PodInfo) -> bool:
+    return pod.namespace in _namespaces(term, cycle) and term.selector.matches(pod.shape.labels)
+
+
+def _concerns(pod: PodInfo, other: Obj) -> bool:
+    """Whether a term of either may speak of the other; namespace selectors are taken as met."""
+    shape, theirs = pod.shape, shape_of(other)
+
+    def may(term: PodTerm, namespace: str, own: dict[str, str]) -> bool:
+        inside = term.namespace_selector is not None or namespace in term.namespaces
+        return inside and term.selector.matches(own)
+
+    mine = (*shape.affinity, *shape.anti_affinity)
+    return any(may(t, theirs.namespace, theirs.labels) for t in mine) or any(
+        may(t, shape.namespace, shape.labels) for t in theirs.anti_affinity
+    )
