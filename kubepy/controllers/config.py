@@ -24,6 +24,10 @@ class ControllerManagerConfig:
     cluster_signing_duration: float = 365 * 24 * 3600.0
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 40.0
+    node_eviction_rate: float = 0.1
+    secondary_node_eviction_rate: float = 0.01
+    large_cluster_size_threshold: int = 50
+    unhealthy_zone_threshold: float = 0.55
     horizontal_pod_autoscaler_sync_period: float = 15.0
     horizontal_pod_autoscaler_downscale_stabilization: float = 300.0
     horizontal_pod_autoscaler_tolerance: float = 0.1

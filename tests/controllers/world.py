@@ -22,7 +22,7 @@ from kubepy.client import WatchEvent
 from kubepy.controllers.config import ControllerManagerConfig
 from kubepy.controllers.context import Context
 from kubepy.informer import SharedInformerFactory
-from kubepy.machinery import errors, meta
+from kubepy.machinery import errors, fields, labels, meta
 from kubepy.machinery.gvk import GVK, GVR
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.patch import json_patch, merge_patch, strategic
@@ -76,9 +76,9 @@ class World:
         controllers = [c for build in builders if (c := build(self.context)) is not None]
         for controller in controllers:
             controller.bind(self.factory, self.clock)
-        for gvr in [i.gvr for i in self.factory._informers.values()]:
-            self._watched.add(gvr)
-            self.factory.informer(gvr).replace(self.all(gvr))
+        for key, informer in list(self.factory._informers.items()):
+            self._watched.add(key[0])
+            informer.replace([o for o in self.all(key[0]) if _selected(key, o)])
         async with anyio.create_task_group() as group:
             for controller in controllers:
                 group.start_soon(controller.run)
@@ -119,7 +119,9 @@ class World:
         else:
             self.objects[gvr, meta.key(obj)] = obj
         if gvr in self._watched:
-            self.factory.informer(gvr).apply(WatchEvent(kind, copy.deepcopy(obj)))
+            for key, informer in list(self.factory._informers.items()):
+                if key[0] == gvr and _selected(key, obj):
+                    informer.apply(WatchEvent(kind, copy.deepcopy(obj)))
         return copy.deepcopy(obj)
 
     def add(self, gvr: GVR, obj: Obj) -> Obj:
@@ -274,6 +276,21 @@ class World:
             return existing
         existing["metadata"]["deletionTimestamp"] = self.now()
         return self._put(gvr, existing, "DELETED")
+
+
+def _selected(key: tuple[Any, ...], obj: Obj) -> bool:
+    """Whether an informer of the factory, by its key, sees the object."""
+    _, namespace, by_labels, by_fields = key
+    named = {
+        "metadata.name": meta.name(obj),
+        "metadata.namespace": meta.namespace(obj),
+        "type": obj.get("type", ""),
+    }
+    return (
+        namespace in (None, "", meta.namespace(obj))
+        and labels.parse(by_labels or "").matches(meta.labels(obj))
+        and fields.parse(by_fields or "").matches(named)
+    )
 
 
 def condition(obj: Obj, type: str) -> Obj:

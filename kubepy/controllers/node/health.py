@@ -45,15 +45,18 @@ def unknown_conditions(node: Obj, now: datetime) -> list[Obj]:
     return listed
 
 
-def taints(node: Obj, now: datetime) -> list[Obj]:
-    """spec.taints as the conditions want them: other people's stay, ours keep the time they were added."""
+def taints(node: Obj, now: datetime, *, evict: bool = True) -> list[Obj]:
+    """spec.taints as the conditions want them: other people's stay, ours keep the time they were added.
+
+    Without ``evict`` nothing is put on the node that would drive its pods away.
+    """
     spec = node.get("spec") or {}
     present = {(t["key"], t["effect"]): t for t in spec.get("taints") or ()}
     ready = (conditions.get(node, "Ready") or {}).get("status", "Unknown")
     wanted: list[tuple[str, str]] = []
     if ready != "True":
         key = NOT_READY if ready == "False" else UNREACHABLE
-        wanted += [(key, "NoSchedule"), (key, "NoExecute")]
+        wanted += [(key, "NoSchedule"), *([(key, "NoExecute")] if evict else [])]
     wanted += [
         (key, "NoSchedule") for type_, key in CONDITION_TAINTS.items() if conditions.is_true(node, type_)
     ]
@@ -66,6 +69,12 @@ def taints(node: Obj, now: datetime) -> list[Obj]:
             fresh["timeAdded"] = rfc3339(now)
         kept.append(present.get((key, effect), fresh))
     return kept
+
+
+def is_evicting(node: Obj) -> bool:
+    """Whether the node has a taint of ours that drives its pods away."""
+    found = (node.get("spec") or {}).get("taints") or ()
+    return any(t["key"] in (NOT_READY, UNREACHABLE) and t["effect"] == "NoExecute" for t in found)
 
 
 @dataclass

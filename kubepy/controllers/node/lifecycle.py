@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from kubepy.api.resources import LEASES, NODES, PODS
 from kubepy.controllers.context import Context
-from kubepy.controllers.node import health
+from kubepy.controllers.node import health, zones
 from kubepy.machinery import conditions, errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 from kubepy.operator import Controller, Request, Result
+from kubepy.util.logging import get_logger
+
+log = get_logger(__name__)
 
 LEASE_NAMESPACE = "kube-node-lease"
 NODE_INDEX = "node-name"
+LOOK_AROUND = 1.0
+"""How old the picture of the zones may be, in seconds."""
 
 
 def by_node(pod: Obj) -> list[str]:
@@ -35,6 +40,8 @@ class NodeLifecycleReconciler:
         if not self._pods.has_index(NODE_INDEX):
             self._pods.add_index(NODE_INDEX, by_node)
         self._heartbeats: dict[str, health.Heartbeat] = {}
+        self._disruption = zones.Disruption(context.config)
+        self._looked = float("-inf")
 
     async def reconcile(self, request: Request) -> Result | None:
         node = self._nodes.lister.get(request.name)
@@ -44,15 +51,46 @@ class NodeLifecycleReconciler:
         silent = self._silence(node)
         if silent > self._config.node_monitor_grace_period:
             node = await self._mark_unknown(node)
-        now = self._clock.now()
-        wanted = health.taints(node, now)
+        evict, again = self._evict(node)
+        wanted = health.taints(node, self._clock.now(), evict=evict)
         if wanted != (node.get("spec") or {}).get("taints", []):
             # With the resourceVersion: taints are one list, and others write it too.
             changed = {**node, "spec": {**(node.get("spec") or {}), "taints": wanted}}
             node = await self._client.update(NODES, changed)
         if not conditions.is_true(node, "Ready"):
             await self._mark_pods_not_ready(node)
-        return Result(requeue_after=self._config.node_monitor_period)
+        return Result(requeue_after=min(again, self._config.node_monitor_period))
+
+    def _evict(self, node: Obj) -> tuple[bool, float]:
+        """(whether pods are to leave the node now, when to ask again).
+
+        Only a node that the cache shows as not ready: then it counts among those of its zone that are down.
+        """
+        never = float("inf")
+        if conditions.is_true(node, "Ready"):
+            return False, never
+        cached = self._nodes.lister.get(meta.name(node))
+        if cached is None or conditions.is_true(cached, "Ready"):
+            return health.is_evicting(node), LOOK_AROUND
+        self._look_around()
+        if self._disruption.everywhere:
+            return False, never
+        if health.is_evicting(node):
+            return True, never
+        return self._disruption.may_evict(zones.zone_of(node), self._clock.monotonic()), never
+
+    def _look_around(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked < LOOK_AROUND:
+            return
+        self._looked = now
+        was_everywhere = self._disruption.everywhere
+        for zone, state in self._disruption.update(self._nodes.lister.list()):
+            log.info("zone changed its state", zone=zone, state=state)
+        if was_everywhere and not self._disruption.everywhere:
+            # What we heard while everything seemed to be down says nothing: all get a new grace period.
+            for heartbeat in self._heartbeats.values():
+                heartbeat.seen_at = now
 
     def _silence(self, node: Obj) -> float:
         """Seconds since we last saw a sign of life: a renewed lease or a status with a new heartbeat."""
