@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kubepy.api.resources import CRON_JOBS, JOBS
-from kubepy.controllers.cronjob import controller, core, schedule
-from kubepy.machinery import errors, meta
+from kubepy.controllers.cronjob import controller, core
+from kubepy.machinery import cron, errors, meta
 from tests.controllers.world import World
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ UNTIL = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday; FakeClock's start
 def times(text: str, after: datetime, count: int = 3, zone: str = "UTC") -> list[str]:
     found = []
     for _ in range(count):
-        moment = schedule.parse(text, ZoneInfo(zone)).next(after)
+        moment = cron.parse(text, ZoneInfo(zone)).next(after)
         assert moment is not None
         after = moment
         found.append(moment.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M%z"))
@@ -63,14 +63,14 @@ def test_summer_time_skips_and_repeats() -> None:
 )
 def test_what_is_no_schedule(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        schedule.parse(text)
+        cron.parse(text)
 
 
 def test_the_most_recent_time_is_found_without_walking_through_a_year() -> None:
-    every_minute = schedule.parse("* * * * *")
+    every_minute = cron.parse("* * * * *")
     now = UNTIL + timedelta(days=365, seconds=30)
     assert core.most_recent(every_minute, UNTIL, now) == (now - timedelta(seconds=30), 365 * 24 * 60)
-    office = schedule.parse("30 6-16/4 * * 1-5")
+    office = cron.parse("30 6-16/4 * * 1-5")
     saturday = datetime(2026, 1, 10, 9, tzinfo=UTC)
     assert core.most_recent(office, UNTIL, saturday)[0] == datetime(2026, 1, 9, 14, 30, tzinfo=UTC)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import zoneinfo
 from typing import Any
 
-from kubepy.api.validation.cron import cron_schedule_error
 from kubepy.api.validation.job_status import validate_job_status
 from kubepy.api.validation.jobs import indexed_pod_name, validate_job_spec
 from kubepy.api.validation.objectmeta import validate_annotations, validate_labels
 from kubepy.api.validation.pod_warnings import template_warnings
 from kubepy.api.validation.rules import Rules, non_negative, one_of, spec_of
 from kubepy.api.validation.selectors import validate_label_selector
+from kubepy.machinery import cron
 from kubepy.machinery.field_errors import (
     Cause,
     invalid_value,
@@ -158,7 +158,7 @@ def _cron_spec(spec: Obj, old: Obj | None = None) -> list[Cause]:
                 else "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
             )
             causes.append(invalid_value("spec.schedule", schedule, detail))
-        elif error := cron_schedule_error(schedule):
+        elif error := cron.error_of(schedule):
             causes.append(invalid_value("spec.schedule", schedule, error))
     causes += non_negative("spec.startingDeadlineSeconds", spec.get("startingDeadlineSeconds"))
     if zone is not None and (old is None or zone != old.get("timeZone")):

@@ -1,5 +1,5 @@
 """CronJob: makes a Job whenever its schedule says so.
 
-``schedule`` reads cron's five fields and finds times, ``core`` decides what is due and what is too old:
-both pure. ``controller`` observes and acts.
+``core`` decides what is due and what is too old (pure; `machinery.cron` reads schedules and finds times).
+``controller`` observes and acts.
 """

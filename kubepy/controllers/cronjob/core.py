@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 
-from kubepy.controllers.cronjob import schedule
-from kubepy.controllers.cronjob.schedule import Schedule
 from kubepy.controllers.job.core import finished
-from kubepy.machinery import conditions, meta
+from kubepy.machinery import conditions, cron, meta
+from kubepy.machinery.cron import Schedule
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import parse, rfc3339
 
@@ -168,7 +167,7 @@ def _schedule(spec: Obj, decision: Decision) -> Schedule | None:
         decision.events.append(("Warning", "UnknownTimeZone", message))
         return None
     try:
-        return schedule.parse(spec["schedule"], zone)
+        return cron.parse(spec["schedule"], zone)
     except ValueError as error:
         message = f'unparseable schedule: "{spec["schedule"]}" : {error}'
         decision.events.append(("Warning", "UnparseableSchedule", message))

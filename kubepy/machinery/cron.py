@@ -27,7 +27,8 @@ NAMES: dict[int, dict[str, int]] = {
     3: {name: number for number, name in enumerate(MONTHS, 1)},
     4: {name: number for number, name in enumerate(WEEKDAYS)},
 }
-UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 HORIZON = 5 * 366  # days
 
 
@@ -92,12 +93,14 @@ class Cron:
 
 
 def parse(text: str, zone: tzinfo = UTC) -> Schedule:
-    """Read a schedule. Raises ValueError."""
+    """Read a schedule. Raises ValueError in the words of the parser that Kubernetes uses."""
+    if not text:
+        raise ValueError("empty spec string")
     if text.startswith("@every "):
         return _every(text.removeprefix("@every "))
-    fields = WORDS.get(text, text).split()
     if text.startswith("@") and text not in WORDS:
         raise ValueError(f"unrecognized descriptor: {text}")
+    fields = WORDS.get(text, text).split()
     if len(fields) != 5:
         raise ValueError(f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]")
     values = [_field(field, position) for position, field in enumerate(fields)]
@@ -113,10 +116,19 @@ def parse(text: str, zone: tzinfo = UTC) -> Schedule:
     )
 
 
+def error_of(text: str) -> str:
+    """What is wrong with a schedule, "" when nothing is."""
+    try:
+        parse(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _every(text: str) -> Every:
-    parts = re.findall(r"([0-9.]+)(ns|us|ms|s|m|h)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"failed to parse duration @every {text}")
+    parts = DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.lstrip("+-"):
+        raise ValueError(f'failed to parse duration @every {text}: time: invalid duration "{text}"')
     seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
     return Every(max(1.0, float(int(seconds))))
 
@@ -124,35 +136,45 @@ def _every(text: str) -> Every:
 def _field(text: str, position: int) -> set[int]:
     found: set[int] = set()
     for part in text.split(","):
-        found |= _range(part, position)
+        if part:
+            found |= _range(part, position)
     return found
 
 
 def _range(part: str, position: int) -> set[int]:
     low, high = BOUNDS[position]
-    span, slash, step_text = part.partition("/")
-    step = int(step_text) if slash else 1
-    if step == 0:
-        raise ValueError(f"step of range should be a positive number: {part}")
-    first_text, dash, last_text = span.partition("-")
-    if first_text in ("*", "?"):
-        first, last = low, high
-    else:
-        first = _number(first_text, position)
-        last = _number(last_text, position) if dash else high if slash else first
+    steps = part.split("/")
+    ends = steps[0].split("-")
+    first, last = low, high
+    if ends[0] not in ("*", "?"):
+        first = _number(ends[0], position)
+        if len(ends) > 2:
+            raise ValueError(f"too many hyphens: {part}")
+        last = _number(ends[1], position) if len(ends) == 2 else first
+    if len(steps) > 2:
+        raise ValueError(f"too many slashes: {part}")
+    step = 1
+    if len(steps) == 2:
+        step = _number(steps[1])
+        last = high if len(ends) == 1 else last
     if first < low:
         raise ValueError(f"beginning of range ({first}) below minimum ({low}): {part}")
     if last > high:
         raise ValueError(f"end of range ({last}) above maximum ({high}): {part}")
     if first > last:
         raise ValueError(f"beginning of range ({first}) beyond end of range ({last}): {part}")
+    if step == 0:
+        raise ValueError(f"step of range should be a positive number: {part}")
     return set(range(first, last + 1, step))
 
 
-def _number(text: str, position: int) -> int:
+def _number(text: str, position: int = -1) -> int:
     named = NAMES.get(position, {}).get(text.lower())
     if named is not None:
         return named
-    if not text.isdigit():
-        raise ValueError(f"failed to parse int from {text}")
-    return int(text)
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise ValueError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
+    number = int(text)
+    if number < 0:
+        raise ValueError(f"negative number ({number}) not allowed: {text}")
+    return number
