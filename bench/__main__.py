@@ -1,4 +1,4 @@
-"""``python -m bench api|pod|scheduler|workloads``: run a measurement, print its table, write its figures."""
+"""``python -m bench NAME``: run a measurement, print its table, write its figures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import anyio
 
-from bench import api, pod, scheduler
+from bench import api, pod, scale, scheduler
 from bench.report import Report
 from bench.servers import ServerError
 
-MODULES: dict[str, Any] = {"api": api, "pod": pod, "scheduler": scheduler}
+MODULES: dict[str, Any] = {"api": api, "scale": scale, "pod": pod, "scheduler": scheduler}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -42,18 +42,23 @@ def body(name: str, namespace: str) -> bytes:
 
 def setup() -> list[tuple[str, dict[str, Any]]]:
     """(path, object) of what must be there before the load: namespaces, their default accounts, the right."""
-    made: list[tuple[str, dict[str, Any]]] = []
-    for namespace in NAMESPACES:
-        made.append(("/api/v1/namespaces", _object("v1", "Namespace", namespace)))
-        # The controller-manager makes these in a cluster; here none runs.
-        account = _object("v1", "ServiceAccount", "default")
-        made.append((f"/api/v1/namespaces/{namespace}/serviceaccounts", account))
+    made = [step for name in NAMESPACES for step in namespace(name)]
     rbac = "rbac.authorization.k8s.io"
     binding = _object(f"{rbac}/v1", "ClusterRoleBinding", "bench")
     binding["roleRef"] = {"apiGroup": rbac, "kind": "ClusterRole", "name": "edit"}
     binding["subjects"] = [{"apiGroup": rbac, "kind": "Group", "name": "bench"}]
     made.append((f"/apis/{rbac}/v1/clusterrolebindings", binding))
     return made
+
+
+def namespace(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """(path, object) of a namespace that pods can be made in."""
+    # The controller-manager makes the account in a cluster; here none runs.
+    account = _object("v1", "ServiceAccount", "default")
+    return [
+        ("/api/v1/namespaces", _object("v1", "Namespace", name)),
+        (f"/api/v1/namespaces/{name}/serviceaccounts", account),
+    ]
 
 
 def _object(api_version: str, kind: str, name: str) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class Report:
 
     title: str
     bare_name: str
+    kubepy_name: str = "kubepy"
     rows: dict[str, Row] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -100,7 +101,7 @@ class Report:
 
     def print(self) -> None:
         """The table, on standard output; plain text, so that it can be kept."""
-        heading = ["", "unit", "kubepy", "range", self.bare_name, "range", "ratio", ""]
+        heading = ["", "unit", self.kubepy_name, "range", self.bare_name, "range", "ratio", ""]
         lines = [heading, *(_line(row) for row in self.rows.values())]
         widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
         print(self.title)

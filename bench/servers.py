@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -85,16 +84,23 @@ class Server:
     @property
     def resident(self) -> int:
         """Bytes of memory it holds now."""
+        return self._memory("VmRSS:")
+
+    def _memory(self, what: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        line = next(line for line in status.splitlines() if line.startswith(what))
         return int(line.split()[1]) * 1024
 
     @property
+    def peak(self) -> int:
+        """Bytes of memory it has held at most."""
+        return self._memory("VmHWM:")
+
+    @property
     def cpu(self) -> float:
-        """Seconds of processor time it has used, all threads."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = stat[stat.rindex(")") + 2 :].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of processor time that its threads have used."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def free_port() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from kubepy.api import defaults, field_values, printers, schemas, strategies, validation
@@ -121,12 +122,15 @@ class BuiltinKind:
         self._decoder: Decoder | None = None
         self._selectable: frozenset[str] | None = None
         self._preparation = strategies.preparation(resource.gvk)
-        self._validator = validation.validator(resource.gvk)
 
     @property
     def schema(self) -> Schema:
         """From the schema package; read when first asked for."""
         return schemas.schema(self.resource.gvk)
+
+    @cached_property
+    def _validator(self) -> validation.Validator:
+        return validation.validator(self.resource.gvk)
 
     @property
     def scale_paths(self) -> ScalePaths | None:

@@ -162,6 +162,8 @@ class Dispatcher:
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         """The body; a client that takes too long to send it is given up. Raises 504."""
+        if request.content.is_eof():
+            return await request.read()  # it is here already: no timer needed
         try:
             async with asyncio.timeout(self._server.config.request_timeout):
                 return await request.read()

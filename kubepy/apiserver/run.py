@@ -95,6 +95,5 @@ def _spare_garbage_collector() -> None:
 
     With Python's own thresholds it takes an eighth of the processor time of a create (`python -m bench api`).
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from kubepy.cmd.components import add_config_argument, run_with_config
+from kubepy.cmd.components import add_config_argument, loading, run_with_config
 
 add_arguments = add_config_argument
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from kubepy.kubelet.config import KubeletConfig
-    from kubepy.kubelet.run import run as main
+    with loading():
+        from kubepy.kubelet.config import KubeletConfig
+        from kubepy.kubelet.run import run as main
 
     return run_with_config(
         "kubelet",

@@ -7,14 +7,16 @@ import pytest
 
 from kubepy.api.resources import RESOURCES
 from kubepy.api.scheme import SCHEME
-from kubepy.api.validation.registry import RULES
+from kubepy.api.validation import registry
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import deep_copy
 from kubepy.machinery.schema import Schema
 
 Obj = dict[str, Any]
 KINDS = [
-    SCHEME.kind(gvr) for gvr in [resource.gvr for resource in RESOURCES] if SCHEME.resource(gvr).gk in RULES
+    SCHEME.kind(resource.gvr)
+    for resource in RESOURCES
+    if resource.gk in registry.rules_of_group(resource.gk.group)
 ]
 WORDS = (
     "",

@@ -31,3 +31,20 @@ def test_a_quick_run_prints_a_table_and_writes_ratios(tmp_path: Path) -> None:
     # No answer but 2xx, no event lost: either would be a note.
     assert not [note for note in found["notes"] if "other than 2xx" in note or "missing" in note]
     assert "get a pod" in done.stdout
+
+
+def test_a_quick_run_with_many_and_few_objects(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "scale", "--quick", "--json", str(file)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text())
+    assert {"create", "event", "memory", "start"} == found["ratios"].keys()
+    assert all(ratio > 0 for ratio in found["ratios"].values())
+    assert not [note for note in found["notes"] if "other than 2xx" in note or "missing" in note]

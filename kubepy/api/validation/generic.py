@@ -8,15 +8,13 @@ from typing import Any
 
 from kubepy.api import schemas
 from kubepy.api.resources import BY_GVK
+from kubepy.api.validation import registry
 from kubepy.api.validation.objectmeta import validate_object_meta, validate_object_meta_update
-from kubepy.api.validation.registry import RULES
-from kubepy.api.validation.rules import Rules
 from kubepy.machinery.field_errors import Cause, required
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.schema import Schema
 
-_NO_RULES = Rules()
 Warn = Callable[[str], None]
 
 
@@ -26,7 +24,7 @@ class Validator:
     def __init__(self, gvk: GVK) -> None:
         self._gvk = gvk
         self._resource = BY_GVK[gvk]
-        self._rules = RULES.get(gvk.gk, _NO_RULES)
+        self._rules = registry.rules(gvk.gk)
 
     def create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
         """The rules a new object breaks, ObjectMeta's first; the warnings of a valid one go to `warn`."""

@@ -10,7 +10,7 @@ from kubepy.apiserver.admission.chain import Plugin
 from kubepy.apiserver.authentication.user import MASTERS
 from kubepy.apiserver.authorization import attributes as access
 from kubepy.apiserver.authorization.authorizer import Authorizer
-from kubepy.machinery import certificates, errors
+from kubepy.machinery import errors
 from kubepy.machinery.field_errors import quote
 from kubepy.machinery.timestamps import rfc3339
 from kubepy.util.clock import Clock
@@ -121,6 +121,8 @@ class CertificateSubjectRestriction(Plugin):
         if spec.get("signerName") != _CLIENT:
             return
         try:
+            from kubepy.machinery import certificates  # seldom needed, and X.509 is slow to load
+
             request = certificates.parse_request(spec.get("request") or "")
         except ValueError:
             return  # validation has said so already

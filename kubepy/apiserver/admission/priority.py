@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubepy.api.resources import PODS, PRIORITY_CLASSES
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
-from kubepy.apiserver.cacher import ResourceCache
+from kubepy.apiserver.cacher import CacheEvent, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
 
@@ -17,6 +17,11 @@ class Priority(Plugin):
 
     def __init__(self, classes: ResourceCache) -> None:
         self._classes = classes
+        self._found: list[Obj] | None = None  # the default classes; None: to be looked for
+        classes.add_listener(self._forget)
+
+    def _forget(self, _: CacheEvent) -> None:
+        self._found = None
 
     def handles(self, attributes: Attributes) -> bool:
         """New pods; any write of a class."""
@@ -49,8 +54,9 @@ class Priority(Plugin):
         self._agree(attributes, "preemptionPolicy", "string value of PreemptionPolicy", policy)
 
     def _default(self) -> Obj | None:
-        found = [e.obj for e in self._classes.entries.values() if e.obj.get("globalDefault")]
-        return min(found, key=lambda c: c["value"], default=None)
+        if self._found is None:
+            self._found = [e.obj for e in self._classes.entries.values() if e.obj.get("globalDefault")]
+        return min(self._found, key=lambda c: c["value"], default=None)
 
     @staticmethod
     def _agree(attributes: Attributes, field: str, words: str, computed: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kubepy.api.resources import PODS
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.admission.chain import Plugin
@@ -115,7 +117,7 @@ def _mount_token(spec: Obj, account: Obj) -> None:
     volumes = spec.get("volumes") or []
     existing = next((v["name"] for v in volumes if v.get("name", "").startswith(_VOLUME_PREFIX)), "")
     # The same for all pods of an account: a controller's pods stay alike and need to be checked but once.
-    name = existing or _VOLUME_PREFIX + names.suffix_of(account["metadata"].get("uid") or "")
+    name = existing or _volume_name(account["metadata"].get("uid") or "")
     used = False
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         mounts = container.setdefault("volumeMounts", [])
@@ -124,6 +126,11 @@ def _mount_token(spec: Obj, account: Obj) -> None:
             used = True
     if used and not existing:
         spec["volumes"] = [*volumes, _token_volume(name)]
+
+
+@lru_cache(1024)
+def _volume_name(account_uid: str) -> str:
+    return _VOLUME_PREFIX + names.suffix_of(account_uid)
 
 
 def _token_volume(name: str) -> Obj:

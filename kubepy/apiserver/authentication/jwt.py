@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -57,6 +56,8 @@ def load_public_key(path: Path) -> PublicKey:
     """A PEM public key, private key or certificate."""
     data = path.read_bytes()
     if b"CERTIFICATE" in data:
+        from cryptography import x509  # seldom needed, and slow to load
+
         key: Any = x509.load_pem_x509_certificate(data).public_key()
     elif b"PRIVATE KEY" in data:
         key = load_private_key(path).public_key()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -63,7 +63,7 @@ class FieldManager:
         self._clock = clock
         self._serves = serves or (lambda version: True)
         self._api_version = kind.resource.gvk.api_version
-        self._shapes: Memo[bytes, bytes] = Memo(256)
+        self._shapes: Memo[bytes, Fields] = Memo(256)
 
     @cached_property
     def type(self) -> Type:
@@ -106,11 +106,11 @@ class FieldManager:
         key = _shape(ownable) if "spec" in obj else b""
         known = self._shapes.get(key) if key else None
         if known is not None:
-            return cast(Fields, orjson.loads(known))
+            return known
         change = updating.compare(self.type, self._empty, ownable)
         fields = self._tracked[""](change.written)
         if key and len(key) <= _LARGEST_SHAPE:
-            self._shapes[key] = orjson.dumps(fields)
+            self._shapes[key] = fields
         return fields
 
     def updated(self, obj: Obj, old: Obj, context: Context) -> None:
