@@ -113,6 +113,7 @@ class Configuration:
             ),
             cluster_cidr=topology.pod_cidr,
             root_ca_file=pki.ca.certificate,
+            service_account_private_key_file=sa_key,
             cluster_signing_cert_file=pki.ca.certificate,
             cluster_signing_key_file=pki.ca.key,
         )

@@ -19,6 +19,7 @@ class ControllerManagerConfig:
     node_cidr_mask_size: int = 24
     allocate_node_cidrs: bool = True
     root_ca_file: Path | None = None
+    service_account_private_key_file: Path | None = None
     cluster_signing_cert_file: Path | None = None
     cluster_signing_key_file: Path | None = None
     cluster_signing_duration: float = 365 * 24 * 3600.0

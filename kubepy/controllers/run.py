@@ -12,6 +12,8 @@ import anyio
 from kubepy.client import Client, ClientConfig, EventRecorder, LeaderElector
 from kubepy.controllers import cluster_role_aggregation, pod_gc
 from kubepy.controllers.admission_policy import controller as admission_policy
+from kubepy.controllers.bootstrap import cleaner as token_cleaner
+from kubepy.controllers.bootstrap import signer as bootstrap_signer
 from kubepy.controllers.certificates import approver as certificate_approver
 from kubepy.controllers.certificates import cleaner as certificate_cleaner
 from kubepy.controllers.certificates import signer as certificate_signer
@@ -35,6 +37,7 @@ from kubepy.controllers.podautoscaler import controller as podautoscaler
 from kubepy.controllers.replicaset import controller as replicaset
 from kubepy.controllers.replicationcontroller import controller as replicationcontroller
 from kubepy.controllers.resource_quota import controller as resource_quota
+from kubepy.controllers.serviceaccount_token import controller as serviceaccount_token
 from kubepy.controllers.statefulset import controller as statefulset
 from kubepy.controllers.ttl_after_finished import controller as ttl_after_finished
 from kubepy.controllers.volume import ephemeral, protection
@@ -47,6 +50,9 @@ GARBAGE_COLLECTOR = "garbage-collector-controller"
 BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "namespace-controller": namespace.new,
     "serviceaccount-controller": service_account.new,
+    "serviceaccount-token-controller": serviceaccount_token.new,
+    "token-cleaner-controller": token_cleaner.new,
+    "bootstrap-signer-controller": bootstrap_signer.new,
     "root-ca-certificate-publisher-controller": root_ca.new,
     "clusterrole-aggregation-controller": cluster_role_aggregation.new,
     "validatingadmissionpolicy-status-controller": admission_policy.new,
