@@ -9,11 +9,17 @@ from typing import Any
 
 import anyio
 
-from bench import api, pod, scale, scheduler
+from bench import api, pod, scale, scheduler, workloads
 from bench.report import Report
 from bench.servers import ServerError
 
-MODULES: dict[str, Any] = {"api": api, "scale": scale, "pod": pod, "scheduler": scheduler}
+MODULES: dict[str, Any] = {
+    "api": api,
+    "scale": scale,
+    "pod": pod,
+    "scheduler": scheduler,
+    "workloads": workloads,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
