@@ -15,11 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from integration.conftest import dns_ready, logs
-from integration.harness import Cluster, Namespace, is_ready, processes_in, until
+from integration.conftest import logs
+from integration.harness import KUBEPY, Cluster, Namespace, is_ready, processes_in, until
 from integration.manifests import WEB
+from kubepy.api.resources import CONFIG_MAPS
+from kubepy.client import Client, ClientConfig
+from kubepy.informer import SharedInformerFactory
+from kubepy.machinery import meta
+from kubepy.util.backoff import Backoff
+from kubepy.util.clock import SystemClock
 
 pytestmark = pytest.mark.skipif(shutil.which("etcd") is None, reason="not installed: etcd (make install)")
 LEASE = 15
@@ -34,7 +41,6 @@ def cluster() -> Iterator[Cluster]:
         done = found.up()
         if done.returncode:
             raise RuntimeError(f"kubepy up failed: {done.stderr}\n{logs(found)}")
-        until(lambda: dns_ready(found), "cluster DNS is ready", 60)
         yield found
     finally:
         down = found.kubepy("down", "--purge")
@@ -277,3 +283,90 @@ def test_a_killed_balancer_is_back_at_once(cluster: Cluster, web: Namespace) -> 
     os.kill(pid, signal.SIGKILL)
     until(lambda: cluster.kubectl("get", "--raw", "/readyz").returncode == 0, "the API answers", 10)
     assert cluster.component("lb-k8s", "balancer") != pid
+
+
+class Follower:
+    """An informer of ConfigMaps in a thread: one that runs on while the cluster is restored."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self.names: set[str] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=anyio.run, args=(self._run,))
+
+    def __enter__(self) -> Follower:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    async def _run(self) -> None:
+        clock = SystemClock()
+        config = ClientConfig.from_kubeconfig(self._cluster.kubeconfig)
+        async with Client(config, clock=clock) as client, anyio.create_task_group() as tasks:
+            factory = SharedInformerFactory(client, clock)
+            informer = factory.informer(CONFIG_MAPS, namespace=self._namespace)
+            informer.add_handler(
+                on_add=lambda obj: self.names.add(meta.name(obj)),
+                on_delete=lambda obj: self.names.discard(meta.name(obj)),
+            )
+            tasks.start_soon(factory.run)
+            while not self._stop.is_set():
+                await anyio.sleep(0.1)
+            tasks.cancel_scope.cancel()
+        await anyio.sleep(0.3)  # TLS connections take a moment to close
+
+
+def uids(cluster: Cluster) -> dict[tuple[str, str, str], str]:
+    """What a restore must bring back: the uid of everything that does not come and go by itself."""
+    kinds = "namespaces,serviceaccounts,configmaps,deployments,replicasets,services,nodes,clusterroles,pods"
+    items = cluster.json("get", kinds, "--all-namespaces")["items"]
+    return {
+        (i["kind"], i["metadata"].get("namespace", ""), i["metadata"]["name"]): i["metadata"]["uid"]
+        for i in items
+    }
+
+
+def test_a_snapshot_restored_into_new_members_brings_everything_back(
+    cluster: Cluster, web: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/disaster-recovery.md says it, step by step."""
+
+    def impatient(initial: float, *, cap: float, **options: Any) -> Backoff:
+        return Backoff(initial, cap=min(cap, 2.0), **options)  # not up to a minute, as client-go and we do
+
+    monkeypatch.setattr("kubepy.informer.reflector.Backoff", impatient)
+    var = cluster.root / "var/lib/kubepy"
+    snapshot = str(cluster.root / "cluster.snapshot")
+    configuration = str(cluster.root / "etc/kubepy/m1-k8s/apiserver.yaml")
+    web.ok("create", "configmap", "kept")
+    saved = subprocess.run(
+        [*KUBEPY, "snapshot", "save", snapshot, "--config", configuration], capture_output=True, text=True
+    )
+    assert saved.returncode == 0, saved.stderr
+    before = uids(cluster)
+    web.ok("create", "configmap", "after-the-snapshot")
+    with Follower(cluster, "web") as follower:
+        until(lambda: {"kept", "after-the-snapshot"} <= follower.names, "the informer has both")
+        assert cluster.kubepy("down").returncode == 0
+        (var / "etcd").rename(var / "etcd.lost")
+        members = [part for m in cluster.control_plane for part in ("--data", str(var / "etcd" / m))]
+        restored = subprocess.run(
+            [*KUBEPY, "snapshot", "restore", snapshot, *members], capture_output=True, text=True
+        )
+        assert restored.returncode == 0, restored.stderr
+        up = cluster.up()
+        assert up.returncode == 0, up.stderr
+        until(lambda: "after-the-snapshot" not in follower.names, "the running informer has listed anew", 30)
+        assert "kept" in follower.names
+        web.ok("create", "configmap", "later")
+        until(lambda: "later" in follower.names, "and follows on")
+    after = uids(cluster)
+    lost = {key: uid for key, uid in before.items() if after.get(key) != uid and key[0] != "Pod"}
+    assert not lost
+    assert ("ConfigMap", "web", "after-the-snapshot") not in after
+    until(lambda: len(web.ready_pods("app=web")) == 3, "three ready pods")
+    assert_schedules(web, "restored")
