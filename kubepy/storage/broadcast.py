@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-
-import anyio
 
 from kubepy.storage.interface import Event, WatchBatch
 
@@ -17,7 +16,7 @@ class Subscription:
         self.prefix = prefix
         self.revision = revision
         self._batches: deque[WatchBatch] = deque()
-        self._wake = anyio.Event()
+        self._waiting: asyncio.Future[None] | None = None  # the iterator, for the next batch or the end
         self._closed = False
 
     def offer(self, events: Sequence[Event], revision: int) -> None:
@@ -27,22 +26,27 @@ class Subscription:
         mine = [e for e in events if e.revision > self.revision and e.key.startswith(self.prefix)]
         self.revision = revision
         self._batches.append(WatchBatch(mine, revision))
-        self._wake.set()
+        self._wake()
 
     def close(self) -> None:
         """Let the iterator end after what is queued."""
         self._closed = True
-        self._wake.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def batches(self) -> AsyncIterator[WatchBatch]:
         """The queue as an iterator."""
+        loop = asyncio.get_running_loop()
         while True:
             while self._batches:
                 yield self._batches.popleft()
             if self._closed:
                 return
-            self._wake = anyio.Event()
-            await self._wake.wait()
+            self._waiting = loop.create_future()
+            await self._waiting
 
 
 class Broadcaster:

@@ -61,15 +61,10 @@ async def send_parts(
     response = web.StreamResponse(headers=headers(context, JSON))
     response.content_length = size
     await response.prepare(request)
-    first = 0
-    while first < len(parts):
-        last, gathered = first, 0
-        while last < len(parts) and gathered < _CHUNK:
-            gathered += len(parts[last])
-            last += 1
-        chunk = b",".join(parts[first:last])
-        await response.write(b"," + chunk if first else chunk)
-        first = last
+    step = max(1, len(parts) * _CHUNK // size)
+    await response.write(b",".join(parts[:step]))
+    for first in range(step, len(parts), step):
+        await response.write(b"," + b",".join(parts[first : first + step]))
     return response
 
 
