@@ -22,6 +22,7 @@ log = get_logger(__name__)
 
 LEASES = GVR("coordination.k8s.io", "v1", "leases")
 JITTER = 1.2
+SHORT = 0.05
 
 
 class LeadershipLost(Exception):
@@ -74,7 +75,7 @@ class LeaderElector:
         Raises LeadershipLost (after cancelling the work) when the lease could not be renewed.
         """
         while not await self._try_acquire_or_renew():
-            await self._clock.sleep(self._retry_period * (1 + (JITTER - 1) * self._rng.random()))
+            await self._clock.sleep(self._until_next_attempt())
         log.info("became leader", lease=f"{self._namespace}/{self._name}", identity=self.identity)
         lost = False
         try:
@@ -96,6 +97,12 @@ class LeaderElector:
                 await self._release()
         if lost:
             raise LeadershipLost(f"leader election lost: {self._namespace}/{self._name}")
+
+    def _until_next_attempt(self) -> float:
+        """The retry period, or less when the lease that somebody else holds runs out sooner."""
+        usual = self._retry_period * (1 + (JITTER - 1) * self._rng.random())
+        left = self._observed_at + self._duration(self._observed_spec or {}) - self._clock.monotonic()
+        return min(usual, left + SHORT) if left > 0 and self.leader else usual
 
     async def _keep_renewing(self) -> None:
         while True:

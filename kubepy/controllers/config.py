@@ -11,6 +11,8 @@ class ControllerManagerConfig:
     """How the controller-manager runs. Durations are seconds, the defaults Kubernetes'.
 
     ``controllers``: names of those to run; "*" stands for all, "-NAME" takes one out.
+    A killed leader's work is taken over within the lease's duration and one retry period: by default that is
+    15 seconds, where Kubernetes' lease of 15 makes it 18.
     ``local_path_helper_image`` has a `rm`: with it the folders of released volumes are removed.
     """
 
@@ -36,5 +38,8 @@ class ControllerManagerConfig:
     horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
     local_path_helper_image: str = "busybox:1"
     leader_elect: bool = True
+    leader_elect_lease_duration: float = 12.0
+    leader_elect_renew_deadline: float = 9.0
+    leader_elect_retry_period: float = 2.0
     controllers: list[str] = field(default_factory=lambda: ["*"])
     log_level: str = "info"

@@ -136,7 +136,15 @@ async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[
         elector = None
         if config.leader_elect:
             identity = f"{socket.gethostname()}_{os.getpid()}"
-            elector = LeaderElector(client, *LEASE, identity, clock)
+            elector = LeaderElector(
+                client,
+                *LEASE,
+                identity,
+                clock,
+                lease_duration=config.leader_elect_lease_duration,
+                renew_deadline=config.leader_elect_renew_deadline,
+                retry_period=config.leader_elect_retry_period,
+            )
         manager = Manager(client, clock, recorder_component="controllermanager", leader_elector=elector)
         recorders: list[EventRecorder] = []
         collector = build(manager, config, recorders)

@@ -413,3 +413,23 @@ def test_ranges(numbers: tuple[int, ...], text: str) -> None:
     assert indexes.format_ranges(numbers) == text
     assert indexes.parse_ranges(text, 100) == set(numbers)
     assert indexes.parse_ranges("0-1000000000000", 3) == {0, 1, 2}
+
+
+async def test_a_crowd_of_ending_pods_is_one_write_a_second() -> None:
+    world = World()
+    async with world.running(controller.new):
+        world.add(JOBS, job(completions=100, parallelism=50))
+        await world.pass_time(2)
+        world.writes.clear()
+        for name in [meta.name(p) for p in active(world)]:
+            world.end_pod(name)
+            await world.settle()
+        written = [w for w in world.writes if w[:2] == ("update", "jobs")]
+        assert len(written) <= 2
+        for _ in range(4):
+            await world.pass_time(1)
+            for name in [meta.name(p) for p in active(world)]:
+                world.end_pod(name)
+        await world.pass_time(2)
+    assert status(world)["succeeded"] == 100
+    assert condition(world.one(JOBS, "work"), "Complete")["status"] == "True"

@@ -37,6 +37,11 @@ def tracked_index(pod: Obj) -> list[str]:
     return [meta.make_key(meta.namespace(pod), name)] if name else []
 
 
+BATCH = 1.0
+"""The status of a Job of LARGE pods or more is written at most this often, in seconds: they end in crowds."""
+LARGE = 20
+
+
 class JobReconciler:
     """One pass over one Job."""
 
@@ -48,6 +53,7 @@ class JobReconciler:
         self._pods = context.factory.informer(PODS)
         self._control = PodControl(context, KIND)
         self._stripped: set[str] = set()
+        self._wrote: dict[str, float] = {}  # when a large Job's status was written, by its key
         self._pods.add_index(TRACKED_INDEX, tracked_index)
         self._pods.add_handler(on_delete=lambda pod: self._stripped.discard(meta.uid(pod)))
 
@@ -55,8 +61,14 @@ class JobReconciler:
         job = self._jobs.lister.get(request.name, request.namespace)
         if job is None:
             self._control.expectations.forget(str(request))
+            self._wrote.pop(str(request), None)
         elif job["spec"].get("managedBy", core.CONTROLLER_NAME) != core.CONTROLLER_NAME:
             return None
+        if (
+            job is not None
+            and (wait := self._wrote.get(str(request), -BATCH) + BATCH - self._clock.monotonic()) > 0
+        ):
+            return Result(requeue_after=wait)
         await self._let_go_strays(request, job)
         return await self._sync(str(request), job) if job is not None else None
 
@@ -77,6 +89,8 @@ class JobReconciler:
         status = core.with_pods(decision.status, tally, created, len(leaving) if not failures else 0)
         if status != (job.get("status") or {}):
             await self._client.update_status(JOBS, {**job, "status": status})
+            if len(owned) >= LARGE:
+                self._wrote[key] = self._clock.monotonic()
         for type_, reason, message in decision.events:
             self._recorder.event(job, type_, reason, message)
         await self._strip(decision.strip)
