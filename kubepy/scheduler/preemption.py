@@ -55,10 +55,12 @@ class DefaultPreemption(Plugin):
         self._rng = rng or random.Random()
 
     @classmethod
-    def of(cls, args: Mapping[str, Any]) -> DefaultPreemption:
+    def of(cls, args: Mapping[str, Any], rng: random.Random) -> DefaultPreemption:
         """From DefaultPreemptionArgs."""
         percentage, minimum = args.get("minCandidateNodesPercentage"), args.get("minCandidateNodesAbsolute")
-        return cls(10 if percentage is None else int(percentage), 100 if minimum is None else int(minimum))
+        return cls(
+            10 if percentage is None else int(percentage), 100 if minimum is None else int(minimum), rng
+        )
 
     def preempt(
         self, filters: tuple[FilterPlugin, ...], cycle: Cycle, diagnosis: Diagnosis, nominated: Nominated

@@ -62,7 +62,7 @@ BUILT_IN: dict[str, Factory] = {
     "VolumeZone": lambda args, handle: VolumeZone(),
     "PodTopologySpread": _spread,
     "InterPodAffinity": _affinity,
-    "DefaultPreemption": lambda args, handle: DefaultPreemption.of(args),
+    "DefaultPreemption": lambda args, handle: DefaultPreemption.of(args, handle.rng),
     "NodeResourcesBalancedAllocation": lambda args, handle: BalancedAllocation(
         weighted_resources(args.get("resources"))
     ),

@@ -52,7 +52,9 @@ class Scheduler:
         out_of_tree: Mapping[str, Factory] | None = None,
     ) -> None:
         self._listers = InformerListers(factory)
-        self._profiles = profiles(config, Handle(self._listers, clock, client), out_of_tree)
+        rng = rng or random.Random()
+        handle = Handle(self._listers, clock, client, rng)
+        self._profiles = profiles(config, handle, out_of_tree)
         self._interests = {name: _interests(profile) for name, profile in self._profiles.items()}
         self._cache = Cache()
         self._nominator = Nominator()
@@ -63,7 +65,7 @@ class Scheduler:
             initial_backoff=config.pod_initial_backoff_seconds,
             max_backoff=config.pod_max_backoff_seconds,
         )
-        self._algorithm = Algorithm(rng or random.Random())
+        self._algorithm = Algorithm(rng)
         self._recorders = recorders
         self._workers = Workers(config.parallel_bindings, 4 * config.parallel_bindings)
         self._binder = Binder(client, self._cache, self._queue, recorders)

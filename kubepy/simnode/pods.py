@@ -112,8 +112,9 @@ class PodPlayer:
         if stage is None:
             return
         seconds = wait(stage, rng)
-        if stage.next.delete:
-            seconds = min(seconds, float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+        grace = pod["metadata"].get("deletionGracePeriodSeconds")
+        if stage.next.delete and grace is not None:
+            seconds = min(seconds, float(grace))
         plan = self._plans[key] = _Plan(state, stage)
         if seconds <= 0:
             self._queue.add(key)

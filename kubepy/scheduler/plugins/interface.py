@@ -7,6 +7,7 @@ pod and the picture of the cluster, and answer.
 
 from __future__ import annotations
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,11 +55,15 @@ class Listers(Protocol):
 
 @dataclass(frozen=True)
 class Handle:
-    """What a plugin may hold on to. `client` is None where nothing may be written (a dry run, a test)."""
+    """What a plugin may hold on to. `client` is None where nothing may be written (a dry run, a test).
+
+    Chance comes from `rng` alone, so that a run can be repeated.
+    """
 
     listers: Listers
     clock: Clock
     client: Client | None = None
+    rng: random.Random = field(default_factory=random.Random)
 
 
 @dataclass
