@@ -28,7 +28,10 @@ from kubepy.machinery import meta
 from kubepy.util.backoff import Backoff
 from kubepy.util.clock import SystemClock
 
-pytestmark = pytest.mark.skipif(shutil.which("etcd") is None, reason="not installed: etcd (make install)")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("etcd") is None, reason="not installed: etcd (make install)"),
+    pytest.mark.timeout(240),
+]
 LEASE = 15
 ETCD_KEYS = "etc/kubepy/pki/etcd"
 
@@ -283,6 +286,19 @@ def test_a_killed_balancer_is_back_at_once(cluster: Cluster, web: Namespace) -> 
     os.kill(pid, signal.SIGKILL)
     until(lambda: cluster.kubectl("get", "--raw", "/readyz").returncode == 0, "the API answers", 10)
     assert cluster.component("lb-k8s", "balancer") != pid
+
+
+def test_a_member_whose_data_is_lost_joins_anew(cluster: Cluster, web: Namespace) -> None:
+    victim = next(m for m in cluster.control_plane if m != etcd_leader(cluster))
+    former = etcd_status(cluster)[victim]["header"]["member_id"]
+    shutil.rmtree(cluster.root / "var/lib/kubepy/etcd" / victim)
+    os.kill(cluster.component(victim, "etcd"), signal.SIGKILL)
+    web.ok("create", "configmap", "without-it")
+    healed = cluster.up()
+    assert healed.returncode == 0, healed.stderr
+    until(lambda: caught_up(cluster), "the member has caught up", 20)
+    assert etcd_status(cluster)[victim]["header"]["member_id"] != former
+    assert "without-it" in stored(web, victim)
 
 
 class Follower:

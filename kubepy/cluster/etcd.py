@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 from dataclasses import dataclass
@@ -15,12 +16,17 @@ import yaml
 from kubepy.cluster.https import get
 from kubepy.cluster.paths import Paths, write_file
 from kubepy.cluster.pki import Identity, Pki
+from kubepy.cluster.supervisor import read_states
 from kubepy.cluster.topology import Machine, Topology
 from kubepy.util.clock import Clock
+from kubepy.util.logging import get_logger
 
 CLIENT_PORT = 2379
 PEER_PORT = 2380
 PATIENCE = 3.0
+CALL_PATIENCE = 10.0
+STARTS_WITHIN = 15.0
+log = get_logger(__name__)
 
 
 def pki(paths: Paths, now: datetime) -> Pki:
@@ -58,6 +64,7 @@ def write_configuration(topology: Topology, paths: Paths, machine: Machine, now:
         "initial-cluster-state": "new",
         "client-transport-security": _tls(keys, serving.certificate, serving.key),
         "peer-transport-security": _tls(keys, peer.certificate, peer.key),
+        "enable-grpc-gateway": True,  # members are replaced through it; off where there is a file like this
         "logger": "zap",
         "log-outputs": ["stderr"],
     }
@@ -96,6 +103,72 @@ def _tls(keys: Pki, certificate: Path, key: Path) -> dict[str, Any]:
     }
 
 
+async def replace_lost_members(topology: Topology, paths: Paths, clock: Clock) -> list[Machine]:
+    """Let members whose data directory is gone join anew, with nothing; gives their machines.
+
+    etcd refuses a member that has been there before and knows nothing, for it may have voted: it has to be
+    taken out of the cluster and added as another one. Call when etcd has been started on all masters. Where
+    the others have no majority nothing is done.
+    """
+    deadline = clock.monotonic() + STARTS_WITHIN
+    while True:
+        without_log = [machine for machine in topology.control_plane if not _has_log(paths, machine)]
+        lost = [machine for machine in without_log if _has_ended(paths, machine)]
+        # In a new cluster each makes its log when it starts.
+        if lost == without_log or clock.monotonic() > deadline:
+            break
+        await clock.sleep(0.1)
+    replaced = []
+    for machine in lost:
+        others = [m for m in topology.control_plane if m not in lost]
+        if 2 * len(others) > topology.masters and await _replace(machine, others, paths, clock):
+            file = paths.machine_etc(machine.name) / "etcd.yaml"
+            document = yaml.safe_load(file.read_text()) | {"initial-cluster-state": "existing"}
+            write_file(file, yaml.safe_dump(document, sort_keys=False))
+            replaced.append(machine)
+    return replaced
+
+
+def _has_log(paths: Paths, machine: Machine) -> bool:
+    return any((data_directory(paths, machine) / "member/wal").glob("*.wal"))
+
+
+def _has_ended(paths: Paths, machine: Machine) -> bool:
+    state = read_states(paths.machine_run(machine.name)).get("etcd")
+    return state is not None and state.restarts > 0
+
+
+async def _replace(machine: Machine, others: list[Machine], paths: Paths, clock: Clock) -> bool:
+    tls, url = _client_tls(paths), _url(machine.address, PEER_PORT)
+
+    async def call(name: str, message: dict[str, Any]) -> Any:
+        """A method of etcd's cluster API, as JSON."""
+        problem = ""
+        for other in others:
+            try:
+                path, body = f"/v3/cluster/member/{name}", json.dumps(message).encode()
+                code, answer = await get(
+                    other.address, CLIENT_PORT, path, tls, clock, CALL_PATIENCE, post=body
+                )
+            except (OSError, TimeoutError, ValueError) as error:
+                problem = str(error)
+                continue
+            if code == 200:
+                return json.loads(answer)
+            problem = answer.decode(errors="replace")
+        log.warning("etcd member not replaced", machine=machine.name, error=problem)
+        return None
+
+    listed = await call("list", {})
+    if listed is None:
+        return False
+    known = [member["ID"] for member in listed["members"] if url in member.get("peerURLs", ())]
+    for member_id in known:
+        if await call("remove", {"ID": member_id}) is None:
+            return False
+    return await call("add", {"peerURLs": [url]}) is not None
+
+
 @dataclass(frozen=True)
 class MemberStatus:
     """One member as it describes itself; ``problem`` is empty when it is well."""
@@ -110,10 +183,8 @@ async def members(topology: Topology, paths: Paths, clock: Clock) -> list[Member
     """Ask every member; none for a cluster without etcd."""
     if topology.masters == 1:
         return []
-    directory = paths.pki / "etcd"
     try:
-        tls = ssl.create_default_context(cafile=str(directory / "ca.crt"))
-        tls.load_cert_chain(directory / "healthcheck-client.crt", directory / "healthcheck-client.key")
+        tls = _client_tls(paths)
     except OSError as error:
         return [
             MemberStatus(machine, f"{error.filename}: {error.strerror}") for machine in topology.control_plane
@@ -127,6 +198,13 @@ async def members(topology: Topology, paths: Paths, clock: Clock) -> list[Member
         for machine in topology.control_plane:
             tasks.start_soon(ask, machine)
     return [found[machine] for machine in topology.control_plane]
+
+
+def _client_tls(paths: Paths) -> ssl.SSLContext:
+    directory = paths.pki / "etcd"
+    tls = ssl.create_default_context(cafile=str(directory / "ca.crt"))
+    tls.load_cert_chain(directory / "healthcheck-client.crt", directory / "healthcheck-client.key")
+    return tls
 
 
 async def _member(machine: Machine, tls: ssl.SSLContext, clock: Clock) -> MemberStatus:

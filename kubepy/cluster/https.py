@@ -1,4 +1,4 @@
-"""One HTTPS GET, for health checks: a connection, an answer, the end."""
+"""One HTTPS request, for health checks and the like: a connection, an answer, the end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ async def get(
     timeout: float,
     *,
     connect_timeout: float = 0.0,
+    post: bytes | None = None,
 ) -> tuple[int, bytes]:
-    """Status code and body. Raises OSError (TLS errors are such), TimeoutError, and ValueError for no HTTP.
+    """Status code and body; with ``post`` a POST.
 
-    Without an answer to its first packet within ``connect_timeout`` a machine is gone: ConnectionError.
+    Raises OSError (TLS errors are such), TimeoutError, and ValueError for what is no HTTP. Without an answer
+    to its first packet within ``connect_timeout`` a machine is gone: ConnectionError.
     """
     with fail_after(clock, timeout):
         try:
@@ -31,7 +33,10 @@ async def get(
         try:
             await writer.start_tls(tls, server_hostname=address)
             host = f"[{address}]" if ":" in address else address
-            writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
+            verb, length = ("GET", "") if post is None else ("POST", f"Content-Length: {len(post)}\r\n")
+            writer.write(f"{verb} {path} HTTP/1.0\r\nHost: {host}:{port}\r\n{length}\r\n".encode())
+            if post is not None:
+                writer.write(post)
             answer = await reader.read(-1)
         finally:
             writer.transport.abort()

@@ -17,7 +17,7 @@ from anyio import to_thread
 
 from kubepy.api.resources import NODES
 from kubepy.client import Client, ClientConfig, ConnectionFailed
-from kubepy.cluster import cgroups, containerd, kubectl_command, mounts, network, preflight, supervisor
+from kubepy.cluster import cgroups, containerd, etcd, kubectl_command, mounts, network, preflight, supervisor
 from kubepy.cluster.addons.apply import apply as apply_addons
 from kubepy.cluster.configuration import CONTROL_PLANE, Configuration, read_topology
 from kubepy.cluster.images import build
@@ -171,6 +171,8 @@ async def _start_machines(configuration: Configuration, clock: Clock) -> None:
     async with anyio.create_task_group() as group:
         for machine, wanted in at_once:
             group.start_soon(_start_machine, configuration, machine, wanted, clock)
+    if topology.masters > 1:
+        await etcd.replace_lost_members(topology, paths, clock)
     for machine, wanted in in_turn:
         await _wait_for_masters(topology, paths, clock)
         await _start_machine(configuration, machine, wanted, clock)

@@ -61,6 +61,7 @@ def test_etcd_members_speak_tls_and_ask_for_certificates_of_their_own_authority(
             assert settings[side]["trusted-ca-file"] == str(laid_out.paths.pki / "etcd/ca.crt")
             assert machine.address in names(Path(settings[side]["cert-file"]))
         assert "http://" not in file.read_text()
+        assert settings["enable-grpc-gateway"] is True
         assert Path(settings["data-dir"]) == etcd.data_directory(laid_out.paths, machine)
     assert len(peers) == 1
     cluster_ca = (laid_out.paths.pki / "ca.crt").read_bytes()
