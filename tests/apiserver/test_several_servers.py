@@ -13,6 +13,7 @@ import pytest
 
 from kubepy.api.resources import BY_GVR, IP_ADDRESSES, SERVICES
 from kubepy.apiserver.cacher import keys as storage_keys
+from kubepy.storage import StorageUnavailableError
 from tests.storage.etcd import Cluster as Etcd
 from tests.storage.etcd import make_cluster, needs_etcd
 
@@ -173,6 +174,47 @@ async def test_what_a_server_reserved_before_it_died_is_given_back(
         await server._parts.services.repair([entry.obj for entry in services.entries.values()])
     assert (await admins[2].post(SERVICE_PATH, wanted)).status == 201
     assert (await admins[1].post(SERVICE_PATH, service("thief", clusterIP=kept))).status == 422
+
+
+async def test_an_address_whose_service_may_have_been_written_is_not_given_again(
+    trio: list[Cluster], admins: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """etcd carried the write out, its member died before it answered."""
+    backend = trio[0].server.backend
+    create = backend.create
+
+    async def loses_the_answer(key: str, value: bytes, *, ttl: float | None = None) -> int:
+        revision = await create(key, value, ttl=ttl)
+        if key.endswith("/doubtful"):
+            raise StorageUnavailableError("whether the write was carried out is not known")
+        return revision
+
+    monkeypatch.setattr(backend, "create", loses_the_answer)
+    spec = {"clusterIP": "10.96.0.30"}
+    assert (await admins[0].post(SERVICE_PATH, service("doubtful", **spec))).status == 503
+    assert (await admins[1].get(f"{SERVICE_PATH}/doubtful")).status == 200
+    answer = await admins[1].post(SERVICE_PATH, service("other", **spec))
+    assert (answer.status, "already allocated" in answer.message) == (422, True)
+
+
+async def test_a_policy_made_through_one_server_is_soon_enforced_by_all(admins: list[Client]) -> None:
+    path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    policy = {
+        "metadata": {"name": "p"},
+        "spec": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "object.metadata.name.startsWith('allowed')"}],
+        },
+    }
+    binding = {"metadata": {"name": "b"}, "spec": {"policyName": "p", "validationActions": ["Deny"]}}
+    assert (await admins[0].post(f"{path}ies", policy)).status == 201
+    assert (await admins[0].post(f"{path}ybindings", binding)).status == 201
+    for number, client in enumerate(admins):
+        with anyio.fail_after(2):
+            while (await client.post(f"{CONFIG_MAPS}?dryRun=All", config_map("x"))).status != 422:
+                await anyio.sleep(0.01)
+        assert (await client.post(CONFIG_MAPS, config_map(f"allowed-{number}"))).status == 201
 
 
 def definition(plural: str) -> dict[str, Any]:
