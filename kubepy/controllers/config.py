@@ -13,6 +13,7 @@ class ControllerManagerConfig:
     ``controllers``: names of those to run; "*" stands for all, "-NAME" takes one out.
     A killed leader's work is taken over within the lease's duration and one retry period: by default that is
     15 seconds, where Kubernetes' lease of 15 makes it 18.
+    ``use_service_account_credentials``: each controller writes as its own service account.
     ``local_path_helper_image`` has a `rm`: with it the folders of released volumes are removed.
     """
 
@@ -36,6 +37,7 @@ class ControllerManagerConfig:
     horizontal_pod_autoscaler_tolerance: float = 0.1
     horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
     horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
+    use_service_account_credentials: bool = False
     local_path_helper_image: str = "busybox:1"
     leader_elect: bool = True
     leader_elect_lease_duration: float = 12.0

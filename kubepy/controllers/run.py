@@ -10,7 +10,9 @@ from dataclasses import replace
 import anyio
 
 from kubepy.client import Client, ClientConfig, EventRecorder, LeaderElector
-from kubepy.controllers import cluster_role_aggregation, pod_gc
+from kubepy.controllers import cluster_role_aggregation, lease_garbage, pod_gc
+from kubepy.controllers.accounts import Clients
+from kubepy.controllers.accounts import clients as separate_clients
 from kubepy.controllers.admission_policy import controller as admission_policy
 from kubepy.controllers.bootstrap import cleaner as token_cleaner
 from kubepy.controllers.bootstrap import signer as bootstrap_signer
@@ -77,6 +79,7 @@ BUILDERS: dict[str, Callable[[Context], Controller | None]] = {
     "node-lifecycle-controller": node_lifecycle.new,
     "taint-eviction-controller": taint_eviction.new,
     "pod-garbage-collector-controller": pod_gc.new,
+    "lease-garbage-collector-controller": lease_garbage.new,
     "persistentvolume-binder-controller": persistentvolume.new,
     "ephemeral-volume-controller": ephemeral.new,
     "local-path-provisioner-controller": local_path.new,
@@ -109,22 +112,30 @@ def enabled(name: str, selection: list[str]) -> bool:
 
 
 def build(
-    manager: Manager, config: ControllerManagerConfig, recorders: list[EventRecorder]
+    manager: Manager,
+    config: ControllerManagerConfig,
+    recorders: list[EventRecorder],
+    clients: Clients | None = None,
 ) -> GarbageCollector | None:
-    """Put the enabled controllers into ``manager``, and the recorders to run beside it into ``recorders``."""
+    """Put the enabled controllers into ``manager``, and the recorders to run beside it into ``recorders``.
+
+    Each writes with its own client of ``clients``, with the manager's without them.
+    """
     client, clock = manager.client, manager.clock
     context = Context(client, manager.factory, manager.recorder, clock, config)
     for name, builder in BUILDERS.items():
         if not enabled(name, config.controllers):
             continue
-        recorder = EventRecorder(client, EVENT_SOURCES.get(name, name), clock=clock)
+        own = clients.of(name) if clients is not None else client
+        recorder = EventRecorder(own, EVENT_SOURCES.get(name, name), clock=clock)
         recorders.append(recorder)
-        controller = builder(replace(context, recorder=recorder))
+        controller = builder(replace(context, client=own, recorder=recorder))
         if controller is not None:
             manager.add(controller)
     if not enabled(GARBAGE_COLLECTOR, config.controllers):
         return None
-    collector = GarbageCollector(context)
+    own = clients.of(GARBAGE_COLLECTOR) if clients is not None else client
+    collector = GarbageCollector(replace(context, client=own))
     manager.add(collector.controller)
     return collector
 
@@ -132,7 +143,10 @@ def build(
 async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[[], None]) -> None:
     """Run the controllers until cancelled; raises LeadershipLost when the lease is lost."""
     client_config = ClientConfig.from_kubeconfig(config.kubeconfig)
-    async with Client(client_config, user_agent="kubepy-controller-manager", clock=clock) as client:
+    async with (
+        Client(client_config, user_agent="kubepy-controller-manager", clock=clock) as client,
+        separate_clients(client, separate=config.use_service_account_credentials) as clients,
+    ):
         elector = None
         if config.leader_elect:
             identity = f"{socket.gethostname()}_{os.getpid()}"
@@ -147,7 +161,7 @@ async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[
             )
         manager = Manager(client, clock, recorder_component="controllermanager", leader_elector=elector)
         recorders: list[EventRecorder] = []
-        collector = build(manager, config, recorders)
+        collector = build(manager, config, recorders, clients)
         ready()
         async with anyio.create_task_group() as group:
             for recorder in recorders:
