@@ -112,13 +112,13 @@ class KubeletServer:
         return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def _resource_metrics(self, _: web.Request) -> web.Response:
-        sample, _before = await self._sampler.take()
+        sample, _before = await self._sampler.take(whole=False)
         headers = {"Content-Type": "text/plain; version=0.0.4"}
         return web.Response(text=resource_metrics.text(sample), headers=headers)
 
     async def _summary(self, request: web.Request) -> web.Response:
-        sample, before = await self._sampler.take()
         only = _flag(request, "only_cpu_and_memory")
+        sample, before = await self._sampler.take(whole=not only)
         return web.json_response(summary(sample, before, only_cpu_and_memory=only))
 
     async def _pods(self, _: web.Request) -> web.Response:

@@ -31,26 +31,35 @@ class Sampler:
         self._workers = workers
         self._lock = anyio.Lock()
         self._newest: NodeSample | None = None
+        self._whole = False
         self._before: NodeSample | None = None
         self._disk: dict[str, tuple[float, int, int]] = {}
 
-    async def take(self) -> tuple[NodeSample, NodeSample | None]:
-        """(now, before). Raises CRIError."""
+    async def take(self, *, whole: bool = True) -> tuple[NodeSample, NodeSample | None]:
+        """(now, before). Only a `whole` sample has network, disk and processes: they cost the most.
+
+        Raises CRIError.
+        """
         async with self._lock:
             newest = self._newest
-            if newest is None or self._node.clock.time() - newest.at >= FRESH:
-                self._before = newest
+            stale = newest is None or self._node.clock.time() - newest.at >= FRESH
+            if newest is None or stale or (whole and not self._whole):
+                if stale:
+                    self._before = newest
                 usage = await self._node.runtime.container_usage()
-                newest = self._newest = await to_thread.run_sync(self._collect, usage)
+                newest = self._newest = await to_thread.run_sync(self._collect, usage, whole)
+                self._whole = whole
             return newest, self._before
 
-    def _collect(self, usage: dict[str, Usage]) -> NodeSample:
+    def _collect(self, usage: dict[str, Usage], whole_sample: bool) -> NodeSample:
         config, at = self._node.config, self._node.clock.time()
         cgroups_of_pods = self._node.cgroups.pod_uids()
         pods = []
         for uid in sorted(self._workers.known):
             worker = self._workers.get(uid)
-            made = self._pod(worker, cgroups_of_pods.get(uid), usage, at) if worker is not None else None
+            if worker is None:
+                continue
+            made = self._pod(worker, cgroups_of_pods.get(uid), usage, at, whole=whole_sample)
             if made is not None:
                 pods.append(made)
         # A machine's root cgroup has no numbers of its own on every kernel; what shares the host with others
@@ -73,19 +82,19 @@ class Sampler:
         )
 
     def _pod(
-        self, worker: PodWorker, cgroup: str | None, usage: dict[str, Usage], at: float
+        self, worker: PodWorker, cgroup: str | None, usage: dict[str, Usage], at: float, *, whole: bool
     ) -> PodSample | None:
         runtime, pod = worker.runtime, worker.pod
         if runtime is None:
             return None
         containers = tuple(
-            self._container(worker, status, usage[status.id])
+            self._container(worker, status, usage[status.id], whole=whole)
             for status in runtime.running
             if status.id in usage
         )
         if not containers:
             return None
-        processes = self._node.cgroups.processes(cgroup) if cgroup else set()
+        processes = self._node.cgroups.processes(cgroup) if cgroup and whole else set()
         on_node = bool(pod["spec"].get("hostNetwork"))
         summed = _add([c.resources for c in containers], at)
         started = (pod.get("status") or {}).get("startTime") or worker.state.start_time
@@ -98,12 +107,14 @@ class Sampler:
             containers=containers,
             interfaces=machine.interfaces(PROC, min(processes)) if processes and not on_node else (),
             processes=len(processes),
-            volumes=tuple(self._volumes(worker, at)),
+            volumes=tuple(self._volumes(worker, at)) if whole else (),
         )
 
-    def _container(self, worker: PodWorker, status: ContainerStatus, usage: Usage) -> ContainerSample:
+    def _container(
+        self, worker: PodWorker, status: ContainerStatus, usage: Usage, *, whole: bool
+    ) -> ContainerSample:
         logs = self._node.paths.pod_logs(worker.pod) / status.name
-        used, _ = self._used(logs, usage.timestamp / NANOSECONDS)
+        used = self._used(logs, usage.timestamp / NANOSECONDS)[0] if whole else 0
         return ContainerSample(
             name=status.name,
             started=status.started_at / NANOSECONDS,
