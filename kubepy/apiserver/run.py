@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 
 from kubepy.api.resources import RESOURCES
+from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import keys
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.server import APIServer
@@ -81,6 +82,8 @@ def _resource(key: str) -> str:
 
 async def _rewrite_stale(backend: EncryptedBackend, config: APIServerConfig) -> None:
     def ttl(key: str) -> float | None:
+        if key.startswith(keys.ROOT + kubernetes_service.MASTER_LEASES):
+            return kubernetes_service.LEASE
         return config.event_ttl if _resource(key).partition(".")[0] == "events" else None
 
     try:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from kubepy.apiserver.server import APIServer
 
 _INTERVAL = 10.0
-_LEASE = 15.0  # kube-apiserver's: a server that was killed is no endpoint any more after so many seconds
-_MASTER_LEASES = "masterleases/"
+LEASE = 15.0  # kube-apiserver's: a server that was killed is no endpoint any more after so many seconds
+MASTER_LEASES = "masterleases/"
 _GOODBYE = 2.0
 _LABELS = {"component": "apiserver", "provider": "kubernetes"}
 _log = get_logger(__name__)
@@ -43,7 +43,7 @@ async def keep(server: APIServer) -> None:
         if event.type != "MODIFIED":
             changed.set()
 
-    server.cacher.resource(_MASTER_LEASES).add_listener(look)
+    server.cacher.resource(MASTER_LEASES).add_listener(look)
     try:
         while True:
             changed = anyio.Event()
@@ -80,14 +80,14 @@ async def reconcile(server: APIServer) -> None:
         return
     await _renew(server, address)
     await server.cacher.fresh()
-    alive = sorted(server.cacher.resource(_MASTER_LEASES).entries)
+    alive = sorted(server.cacher.resource(MASTER_LEASES).entries)
     if alive:
         await _publish(server, alive)
 
 
 async def _renew(server: APIServer, address: str) -> None:
     """Say that this server lives."""
-    key = f"{keys.ROOT}{_MASTER_LEASES}{address}"
+    key = f"{keys.ROOT}{MASTER_LEASES}{address}"
     lease: Obj = {
         "kind": "Endpoints",
         "apiVersion": "v1",
@@ -97,9 +97,9 @@ async def _renew(server: APIServer, address: str) -> None:
     try:
         kv = await server.backend.get(key)
         if kv is None:
-            await server.backend.create(key, encoding.encode(lease), ttl=_LEASE)
+            await server.backend.create(key, encoding.encode(lease), ttl=LEASE)
         else:
-            await server.backend.update(key, encoding.encode(lease), kv.revision, ttl=_LEASE)
+            await server.backend.update(key, encoding.encode(lease), kv.revision, ttl=LEASE)
     except (KeyExistsError, ConflictError):
         return  # ended while we looked, or written by a predecessor at our address: the next round is near
 
@@ -110,7 +110,7 @@ async def _leave(server: APIServer) -> None:
     if address is None:
         return
     try:
-        kv = await server.backend.get(f"{keys.ROOT}{_MASTER_LEASES}{address}")
+        kv = await server.backend.get(f"{keys.ROOT}{MASTER_LEASES}{address}")
         if kv is not None:
             await server.backend.delete(kv.key, kv.revision)
     except StorageError as error:
