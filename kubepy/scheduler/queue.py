@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
 
 from kubepy.machinery import meta
 from kubepy.machinery.meta import Obj
-from kubepy.scheduler.events import ClusterEvent, Interest
+from kubepy.scheduler.events import ClusterEvent
 from kubepy.scheduler.pod_info import PodInfo
+from kubepy.scheduler.waiting import Interests, WaitingRoom, relevant
 from kubepy.util.clock import Clock, Timer
 
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
 FLUSH_AFTER = 300.0
-Interests = Mapping[str, Sequence[Interest]]
-"""By the name of a plugin: the events that may help the pods that it rejected."""
 
 
 @dataclass
@@ -71,7 +70,7 @@ class SchedulingQueue:
         self._heap: list[tuple[int, float, int, str]] = []
         self._active: dict[str, QueuedPod] = {}
         self._backing_off: dict[str, QueuedPod] = {}
-        self._unschedulable: dict[str, QueuedPod] = {}
+        self._unschedulable: WaitingRoom[QueuedPod] = WaitingRoom()
         self._gated: dict[str, QueuedPod] = {}
         self._in_flight: dict[str, QueuedPod] = {}
         # What happened while an attempt is undecided: an event meanwhile must not be missed.
@@ -91,7 +90,7 @@ class SchedulingQueue:
             changed = waiting.info.shape is not info.shape or _spec(waiting.pod) != _spec(pod)
             waiting.info = info
             if changed:
-                self._activate(self._unschedulable.pop(info.uid))
+                self._flush(info.uid)
             return
         queued = self._gated.pop(info.uid, None) or QueuedPod(info, self._clock.time())
         queued.info = info
@@ -102,8 +101,8 @@ class SchedulingQueue:
 
     def remove(self, uid: str) -> None:
         """The pod is bound, or gone."""
-        for place in (self._active, self._backing_off, self._unschedulable, self._gated, self._in_flight):
-            queued = place.pop(uid, None)
+        places = (self._active, self._backing_off, self._gated, self._in_flight)
+        for queued in (*(place.pop(uid, None) for place in places), self._unschedulable.pop(uid)):
             if queued is not None and queued.timer is not None:
                 queued.timer.cancel()
         self._forget_events(uid)
@@ -146,17 +145,15 @@ class SchedulingQueue:
         if not rejected_by or any(self._helps(event, queued) for event in missed):
             self._back_off(queued)
             return
-        self._unschedulable[queued.uid] = queued
+        self._unschedulable.put(queued, self._interests_of(queued))
         queued.timer = self._clock.call_later(FLUSH_AFTER, lambda: self._flush(queued.uid))
 
     def happened(self, event: ClusterEvent) -> None:
         """Something changed: the pods that it may help try again, each after its back-off."""
         if self._seen:
             self._events.append(event)
-        if not self._unschedulable:
-            return
-        for queued in [q for q in self._unschedulable.values() if self._helps(event, q)]:
-            del self._unschedulable[queued.uid]
+        for queued in self._unschedulable.helped(event):
+            self._unschedulable.pop(queued.uid)
             self._back_off(queued)
 
     def waiting(self) -> dict[str, int]:
@@ -172,14 +169,11 @@ class SchedulingQueue:
         return sum(self.waiting().values())
 
     def _helps(self, event: ClusterEvent, queued: QueuedPod) -> bool:
-        if self._interests is None:
-            return True
-        interests = self._interests(queued.info)
-        return any(
-            interest.helps(event, queued.info)
-            for plugin in queued.rejected_by
-            for interest in interests.get(plugin, ())
-        )
+        interests = relevant(queued.rejected_by, self._interests_of(queued))
+        return interests is None or any(interest.helps(event, queued.info) for interest in interests)
+
+    def _interests_of(self, queued: QueuedPod) -> Interests | None:
+        return None if self._interests is None else self._interests(queued.info)
 
     def _forget_events(self, uid: str) -> None:
         self._seen.pop(uid, None)
@@ -187,7 +181,7 @@ class SchedulingQueue:
             self._events.clear()
 
     def _flush(self, uid: str) -> None:
-        queued = self._unschedulable.pop(uid, None)
+        queued = self._unschedulable.pop(uid)
         if queued is not None:
             self._activate(queued)
 

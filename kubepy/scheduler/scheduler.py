@@ -25,8 +25,9 @@ from kubepy.scheduler.plugins.interface import Cycle, Factory, Handle, Status
 from kubepy.scheduler.preemption import Outcome
 from kubepy.scheduler.profile import Profile
 from kubepy.scheduler.profiles import profiles
-from kubepy.scheduler.queue import Interests, QueuedPod, SchedulingQueue
+from kubepy.scheduler.queue import QueuedPod, SchedulingQueue
 from kubepy.scheduler.status import StatusWriter
+from kubepy.scheduler.waiting import Interests
 from kubepy.scheduler.workers import Workers
 from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger

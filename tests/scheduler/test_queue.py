@@ -20,6 +20,7 @@ def rejected(plugin: str = "Fit") -> frozenset[str]:
     return frozenset({plugin})
 
 
+NOTHING: dict[str, Any] = {}
 NODE_ADDED = ClusterEvent(NODE, Action.ADD, None, {"metadata": {"name": "n"}})
 
 
@@ -114,7 +115,7 @@ async def test_gated_pod_enters_when_its_gates_are_gone() -> None:
 
 
 async def test_changed_pod_is_tried_again_at_once() -> None:
-    queue = SchedulingQueue(FakeClock(), interests=lambda pod: {})
+    queue = SchedulingQueue(FakeClock(), interests=lambda pod: NOTHING)
     queue.add(pod("a"))
     queue.put_back(await pop(queue), rejected())
     queue.add(pod("a"))

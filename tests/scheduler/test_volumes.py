@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from kubepy.machinery.meta import Obj
+from kubepy.scheduler.events import Action, ClusterEvent
 from kubepy.scheduler.plugins.interface import Handle
 from kubepy.scheduler.plugins.volume_binding import VolumeBinding
 from kubepy.util.clock import FakeClock
@@ -242,3 +243,16 @@ async def test_pre_bind_gives_up_in_the_end() -> None:
         group.start_soon(bind)
         await clock.run_for(31)
     assert result[0].reasons == ("binding volumes: context deadline exceeded",)
+
+
+def test_only_the_pods_claims_wake_it() -> None:
+    found = cluster([], [])
+    interests = found.profile.plugins["VolumeBinding"].interests()
+    waiting = found.cycle(using("data")).pod
+
+    def wakes(name: str) -> bool:
+        event = ClusterEvent("PersistentVolumeClaim", Action.ADD, None, claim(name))
+        return any(interest.helps(event, waiting) for interest in interests)
+
+    assert wakes("data")
+    assert not wakes("other")

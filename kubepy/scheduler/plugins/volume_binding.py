@@ -31,6 +31,7 @@ from kubepy.scheduler.plugins.interface import (
     Status,
 )
 from kubepy.scheduler.plugins.volume_matching import NodeVolumes
+from kubepy.scheduler.pod_info import PodInfo
 from kubepy.util.clock import fail_after
 
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
@@ -60,9 +61,15 @@ class VolumeBinding(FilterPlugin, ReservePlugin, PreBindPlugin):
 
     def interests(self) -> list[Interest]:
         both = Action.ADD | Action.UPDATE
+
+        def uses(pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
+            if new is None or meta.namespace(new) != pod.namespace:
+                return False
+            return meta.name(new) in [claim.name for claim in claim_names(pod.pod)]
+
         return [
             Interest("StorageClass", both),
-            Interest("PersistentVolumeClaim", both),
+            Interest("PersistentVolumeClaim", both, uses),
             Interest("PersistentVolume", both),
             Interest(NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
             Interest("CSINode", both),
