@@ -140,6 +140,7 @@ class SchedulingQueue:
             self._forget_events(queued.uid)
             return  # bound or deleted meanwhile
         queued.rejected_by = rejected_by
+        queued.arrived = self._clock.time()  # those that have not been tried since go first
         missed = self._events[self._seen.get(queued.uid, len(self._events)) :]
         self._forget_events(queued.uid)
         if not rejected_by or any(self._helps(event, queued) for event in missed):
