@@ -87,6 +87,10 @@ class Writer:
         self._stop.set()
         self._thread.join()
 
+    def __str__(self) -> str:
+        acknowledged, refused = len(self.acknowledged), len(self.refused)
+        return f"{acknowledged} acknowledged, {refused} refused, longest gap {self.longest_gap:.1f} s"
+
     def _run(self) -> None:
         number, last = 0, time.monotonic()
         while not self._stop.is_set():
@@ -239,6 +243,7 @@ def test_a_master_whose_processes_are_all_killed(cluster: Cluster, web: Namespac
         healed = cluster.up()
         assert healed.returncode == 0, healed.stderr
         until(lambda: caught_up(cluster), "the member has caught up", 20)
+    print(f"killed: {writer}")
     assert writer.longest_gap < 8, writer.refused
     assert_nothing_lost(web, writer, before)
     until(lambda: len(api_endpoints(cluster)) == 3, "three endpoints again", 20)
@@ -274,6 +279,7 @@ def test_a_master_whose_network_is_gone(cluster: Cluster, web: Namespace) -> Non
             assert_nothing_lost(web, writer, before)
         until(lambda: caught_up(cluster), "the member has caught up", 20)
         until(lambda: len(api_endpoints(cluster)) == 3, "three endpoints again", 30)
+    print(f"unplugged: {writer}")
     assert writer.longest_gap < 12, writer.refused
     assert_nothing_lost(web, writer, before)
     assert stored(web, victim) == stored(web, survivors[0])
