@@ -146,7 +146,7 @@ def _signature(pod: Obj) -> bytes:
         read("resources"),
         read("hostNetwork"),
     )
-    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(fields)
 
 
 def _container(container: Obj) -> tuple[Any, ...]:
