@@ -89,12 +89,9 @@ class VolumeBinder:
             return
         wanted = {binding.PROVISIONER: provisioner, binding.PROVISIONER_BETA: provisioner}
         if not wanted.items() <= meta.annotations(claim).items():
-            await self._client.patch(
-                PERSISTENT_VOLUME_CLAIMS,
-                meta.name(claim),
-                {"metadata": {"uid": meta.uid(claim), "annotations": wanted}},
-                namespace=meta.namespace(claim),
-            )
+            annotations = {**meta.annotations(claim), **wanted}
+            metadata = {**claim["metadata"], "annotations": annotations}
+            await self._client.update(PERSISTENT_VOLUME_CLAIMS, {**claim, "metadata": metadata})
         self._recorder.event(claim, "Normal", "ExternalProvisioning", EXTERNAL.format(provisioner))
 
     async def _bind(self, claim: Obj, volume: Obj) -> None:

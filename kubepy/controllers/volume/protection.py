@@ -30,6 +30,12 @@ def uses(pod: Obj) -> bool:
     return pods.phase(pod) not in ("Succeeded", "Failed")
 
 
+def without(obj: Obj, name: str) -> Obj:
+    """The object without a finalizer. Updated, not patched: so much their roles allow."""
+    left = [each for each in meta.finalizers(obj) if each != name]
+    return {**obj, "metadata": {**obj["metadata"], "finalizers": left}}
+
+
 def new_for_claims(context: Context) -> Controller:
     """The PVC protection controller."""
     claims = context.factory.informer(PERSISTENT_VOLUME_CLAIMS)
@@ -41,7 +47,7 @@ def new_for_claims(context: Context) -> Controller:
         if claim is None or not meta.is_terminating(claim) or not finalizer.has(claim, PVC_FINALIZER):
             return
         if not any(uses(pod) for pod in all_pods.by_index(CLAIM_INDEX, str(request))):
-            await finalizer.remove(context.client, PERSISTENT_VOLUME_CLAIMS, claim, PVC_FINALIZER)
+            await context.client.update(PERSISTENT_VOLUME_CLAIMS, without(claim, PVC_FINALIZER))
 
     def of_pod(pod: Obj) -> list[Request]:
         return [Request(*meta.split_key(key)) for key in claims_of(pod)]
@@ -59,6 +65,6 @@ def new_for_volumes(context: Context) -> Controller:
         if volume is None or not meta.is_terminating(volume) or not finalizer.has(volume, PV_FINALIZER):
             return
         if (volume.get("status") or {}).get("phase") != "Bound":
-            await finalizer.remove(context.client, PERSISTENT_VOLUMES, volume, PV_FINALIZER)
+            await context.client.update(PERSISTENT_VOLUMES, without(volume, PV_FINALIZER))
 
     return Controller("pv-protection", reconcile).for_(PERSISTENT_VOLUMES)
