@@ -41,11 +41,12 @@ class Size:
     nodes: int = 2000
     pods: int = 8000
     hard: int = 1500
+    floor: int = 4000
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Size:
         if arguments.quick:
-            return cls(nodes=50, pods=200, hard=40)
+            return cls(nodes=50, pods=200, hard=40, floor=200)
         return cls(arguments.nodes, arguments.pods, min(arguments.hard, arguments.nodes))
 
 
@@ -134,15 +135,13 @@ async def _floor(report: Report, size: Size, folder: Path, keys: Keys, api: Serv
         "metadata": {"name": made["metadata"]["name"], "namespace": namespace},
         "target": {"apiVersion": "v1", "kind": "Node", "name": "sim-0"},
     }
-    begin = perf_counter()
+    seconds = 0.0
     for kind, body in (("pods", made), ("bindings", binding)):
         file = folder / f"floor-{kind}.json"
         file.write_bytes(orjson.dumps(body))
-        target = keys.target(api.port)
-        await load(
-            Job("requests", target, "POST", f"{path}/{kind}", str(file), connections=16, count=size.hard)
-        )
-    reached = size.hard / (perf_counter() - begin)
+        job = Job("requests", keys.target(api.port), "POST", f"{path}/{kind}", str(file), count=size.floor)
+        seconds += size.floor / (await load(job))["per_second"]
+    reached = size.floor / seconds
     for row in report.rows.values():
         row.bare.append(reached)
 
