@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from kubepy.controllers.node import health
-from kubepy.controllers.node.ipam import next_cidr
 from kubepy.controllers.node.taint_eviction import seconds_left
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,8 +89,3 @@ def tainted(added: str = EARLIER) -> dict[str, Any]:
 )
 def test_how_long_a_pod_may_stay(tolerations: list[dict[str, Any]], expected: float | None) -> None:
     assert seconds_left(tainted(), pod(*tolerations), NOW) == expected
-
-
-def test_pod_networks_are_given_out_once() -> None:
-    assert next_cidr("10.244.0.0/16", 24, ["10.244.0.0/24", "10.244.2.0/24"]) == "10.244.1.0/24"
-    assert next_cidr("10.244.0.0/30", 31, ["10.244.0.0/31", "10.244.0.2/31"]) is None

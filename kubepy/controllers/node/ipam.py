@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
-
 from kubepy.api.resources import NODES
 from kubepy.controllers.context import Context
+from kubepy.controllers.node.blocks import Blocks
+from kubepy.machinery import errors, meta
+from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
 from kubepy.operator import Controller, Request
-
-
-def next_cidr(cluster_cidr: str, mask_size: int, taken: Iterable[str]) -> str | None:
-    """The first free block of ``cluster_cidr``, or None when all are taken. Pure."""
-    network = ipaddress.ip_network(cluster_cidr)
-    used = {ipaddress.ip_network(cidr) for cidr in taken}
-    for candidate in network.subnets(new_prefix=mask_size):
-        if candidate not in used:
-            return str(candidate)
-    return None
 
 
 class NodeIpamReconciler:
@@ -27,25 +17,35 @@ class NodeIpamReconciler:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._recorder = context.recorder
-        self._config = context.config
         self._nodes = context.factory.informer(NODES)
-        self._given: dict[str, str] = {}  # by node, until the cache shows it
+        self._blocks = Blocks(context.config.cluster_cidr, context.config.node_cidr_mask_size)
+        self._complete = False  # all blocks that were given before are noted
 
     async def reconcile(self, request: Request) -> None:
+        if not self._complete:
+            for other in self._nodes.lister.list():
+                if _cidr(other):
+                    self._blocks.note(meta.name(other), _cidr(other))
+            self._complete = True
         node = self._nodes.lister.get(request.name)
-        if node is None or _cidr(node):
-            self._given.pop(request.name, None)
+        if node is None:
+            self._blocks.release(request.name)
             return
-        taken = [_cidr(other) for other in self._nodes.lister.list() if _cidr(other)]
-        taken += self._given.values()
-        cidr = next_cidr(self._config.cluster_cidr, self._config.node_cidr_mask_size, taken)
+        if _cidr(node):
+            self._blocks.note(request.name, _cidr(node))
+            return
+        cidr = self._blocks.give(request.name)
         if cidr is None:
             message = f"Node {request.name} status is now: CIDRNotAvailable"
             self._recorder.event(node, "Normal", "CIDRNotAvailable", message)
             return
-        self._given[request.name] = cidr
         patch = {"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}}
-        await self._client.patch(NODES, request.name, patch, type="strategic")
+        try:
+            await self._client.patch(NODES, request.name, patch, type="strategic")
+        except StatusError as error:
+            if not errors.is_not_found(error):
+                raise
+            self._blocks.release(request.name)
 
 
 def _cidr(node: Obj) -> str:
