@@ -18,9 +18,7 @@ class Blocks:
             raise ValueError(f"blocks of /{mask_size} do not fit into {cluster_cidr}")
         self._size = 2 ** (self._network.max_prefixlen - mask_size)
         self._count = 2**bits
-        self._holders: dict[
-            str, set[str]
-        ] = {}  # by block; two only where somebody else gave it twice
+        self._holders: dict[str, set[str]] = {}  # by block; two only where somebody else gave it twice
         self._of: dict[str, str] = {}
         self._freed: list[int] = []  # a heap: below `_next`, and perhaps taken again
         self._next = 0
