@@ -1,7 +1,8 @@
 """Talking to a Kubernetes API server: any, not only kubepy's.
 
-`Client` (rest.py) has one method per verb and works on plain dicts; `ClientConfig` and `kubeconfig` say where
-the server is and who is calling; `EventRecorder` and `LeaderElector` are built on them.
+`Client` (rest.py) has one method per verb and works on plain dicts, `RESTMapper` knows where a kind is;
+`ClientConfig` and `kubeconfig` say where the server is and who is calling; `EventRecorder` and
+`LeaderElector` are built on them.
 
 aiohttp is used here and is not visible in the methods others call. This package may import `machinery` and
 `util`; it caches no objects (the informer does).
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kubepy.client.config import ClientConfig
 from kubepy.client.errors import ConnectionFailed
 from kubepy.client.kubeconfig import KubeconfigError
+from kubepy.client.mapper import MissingKind, RESTMapper
 from kubepy.client.rest import Client, RawResponse, WatchEvent
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ __all__ = [
     "KubeconfigError",
     "LeaderElector",
     "LeadershipLost",
+    "MissingKind",
+    "RESTMapper",
     "RawResponse",
     "WatchEvent",
 ]

@@ -82,6 +82,13 @@ class ClientConfig:
             namespace=namespace.read_text().strip() if namespace.exists() else "default",
         )
 
+    @classmethod
+    def load(cls) -> "ClientConfig":
+        """In a pod its service account, else the kubeconfig; raises KubeconfigError."""
+        if os.environ.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").exists():
+            return cls.in_cluster()
+        return cls.from_kubeconfig()
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """The TLS settings; None for a plain http server. Raises OSError or ssl.SSLError for bad files."""
         if not self.server.startswith("https:"):

@@ -59,6 +59,12 @@ class LeaderElector:
         self._observed: Obj | None = None
         self._observed_spec: Any = None
         self._observed_at = 0.0
+        self.lost = False
+
+    @property
+    def name(self) -> str:
+        """The lease's name."""
+        return self._name
 
     @property
     def leader(self) -> str:
@@ -72,30 +78,36 @@ class LeaderElector:
     async def run(self, on_started_leading: Callable[[], Awaitable[Any]]) -> None:
         """Wait for leadership, then await `on_started_leading()`; the lease is released when it ends.
 
-        Raises LeadershipLost (after cancelling the work) when the lease could not be renewed.
+        When cancelled, the work is cancelled, and the lease renewed for as long as the work takes to end.
+        Raises LeadershipLost (after cancelling the work) when the lease could not be renewed; `lost` then is
+        True before the work hears of it: it must not go on.
         """
         while not await self._try_acquire_or_renew():
             await self._clock.sleep(self._until_next_attempt())
         log.info("became leader", lease=f"{self._namespace}/{self._name}", identity=self.identity)
-        lost = False
+        self.lost = False
+        # Shielded: who still works still leads.
+        renewing = anyio.CancelScope(shield=True)
         try:
             async with anyio.create_task_group() as group:
 
                 async def renew() -> None:
-                    nonlocal lost
-                    try:
-                        await self._keep_renewing()
-                    except TimeoutError:
-                        lost = True
-                        group.cancel_scope.cancel()
+                    with renewing:
+                        try:
+                            await self._keep_renewing()
+                        except TimeoutError:
+                            self.lost = True
+                            group.cancel_scope.cancel()
 
                 group.start_soon(renew)
-                await on_started_leading()
-                group.cancel_scope.cancel()
+                try:
+                    await on_started_leading()
+                finally:
+                    renewing.cancel()
         finally:
-            if not lost:
+            if not self.lost:
                 await self._release()
-        if lost:
+        if self.lost:
             raise LeadershipLost(f"leader election lost: {self._namespace}/{self._name}")
 
     def _until_next_attempt(self) -> float:

@@ -26,6 +26,10 @@ PATCH_TYPES = {
 }
 
 
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
 class WatchEvent(NamedTuple):
     """A change: `type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
 
@@ -76,9 +80,17 @@ class Client:
         await self._transport.close()
 
     async def get(
-        self, gvr: GVR, name: str, *, namespace: str | None = None, subresource: str | None = None
+        self,
+        gvr: GVR,
+        name: str,
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        metadata_only: bool = False,
     ) -> Obj:
-        return await self._json("GET", path_of(gvr, namespace, name, subresource))
+        """The object, or with `metadata_only` its PartialObjectMetadata."""
+        accept = METADATA_ONLY if metadata_only else "application/json"
+        return await self._json("GET", path_of(gvr, namespace, name, subresource), accept=accept)
 
     async def list(
         self,
@@ -90,9 +102,10 @@ class Client:
         limit: int | None = None,
         continue_: str | None = None,
         resource_version: str | None = None,
+        metadata_only: bool = False,
     ) -> Obj:
         """One page, the whole list without `limit`. Items carry apiVersion and kind, also where the server
-        leaves them to the list's."""
+        leaves them to the list's. With `metadata_only` the items are PartialObjectMetadata."""
         params = _params(
             labelSelector=label_selector,
             fieldSelector=field_selector,
@@ -101,7 +114,8 @@ class Client:
         )
         if continue_:
             params["continue"] = continue_
-        page = await self._json("GET", path_of(gvr, namespace), params)
+        accept = METADATA_ONLY_LIST if metadata_only else "application/json"
+        page = await self._json("GET", path_of(gvr, namespace), params, accept=accept)
         kind = page.get("kind", "").removesuffix("List")
         page["items"] = page.get("items") or []
         for item in page["items"]:
@@ -117,20 +131,26 @@ class Client:
         label_selector: str | None = None,
         field_selector: str | None = None,
         page_size: int = 500,
+        metadata_only: bool = False,
     ) -> Obj:
         """The whole list, fetched in pages; when a page has expired, in one piece instead."""
-        options = {"namespace": namespace, "label_selector": label_selector, "field_selector": field_selector}
-        whole = await self.list(gvr, limit=page_size, **cast(Any, options))
+        options: dict[str, Any] = {
+            "namespace": namespace,
+            "label_selector": label_selector,
+            "field_selector": field_selector,
+            "metadata_only": metadata_only,
+        }
+        whole = await self.list(gvr, limit=page_size, **options)
         try:
             while whole["metadata"].get("continue"):
                 token = whole["metadata"]["continue"]
-                page = await self.list(gvr, limit=page_size, continue_=token, **cast(Any, options))
+                page = await self.list(gvr, limit=page_size, continue_=token, **options)
                 whole["items"] += page["items"]
                 whole["metadata"] = page["metadata"]
         except errors.StatusError as error:
             if not errors.is_expired(error):
                 raise
-            whole = await self.list(gvr, **cast(Any, options))
+            whole = await self.list(gvr, **options)
         return whole
 
     async def watch(
@@ -143,10 +163,12 @@ class Client:
         resource_version: str | None = None,
         allow_bookmarks: bool = True,
         timeout_seconds: int | None = None,
+        metadata_only: bool = False,
     ) -> AsyncIterator[WatchEvent]:
         """Changes as they come, until the server ends the watch (then the iterator ends).
 
-        An ERROR event raises its StatusError. Close the iterator (contextlib.aclosing) when leaving early.
+        With `metadata_only` the objects are PartialObjectMetadata. An ERROR event raises its StatusError.
+        Close the iterator (contextlib.aclosing) when leaving early.
         """
         params = _params(
             watch="true",
@@ -158,7 +180,9 @@ class Client:
         )
         # The server ends the watch itself; beyond that the connection is dead.
         timeout = None if timeout_seconds is None else timeout_seconds + 30.0
-        stream = self.lines("GET", path_of(gvr, namespace), params=params, timeout=timeout)
+        accept = METADATA_ONLY if metadata_only else "*/*"
+        path = path_of(gvr, namespace)
+        stream = self.lines("GET", path, params=params, timeout=timeout, accept=accept)
         async with aclosing(cast(Any, stream)) as lines:
             async for line in lines:
                 event = orjson.loads(line)
@@ -274,12 +298,18 @@ class Client:
         return RawResponse(status, received, data)
 
     async def stream(
-        self, method: str, path: str, *, params: Params | None = None, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        timeout: float | None = None,
+        accept: str = "*/*",
     ) -> AsyncIterator[bytes]:
         """The body piece by piece as it comes: a log that is followed, for example."""
         try:
             async with self._transport.open(
-                method, path, params=params, headers={"Accept": "*/*"}, timeout=timeout
+                method, path, params=params, headers={"Accept": accept}, timeout=timeout
             ) as response:
                 try:
                     async for piece in response.content.iter_any():
@@ -290,11 +320,18 @@ class Client:
             raise error.status from None
 
     async def lines(
-        self, method: str, path: str, *, params: Params | None = None, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        timeout: float | None = None,
+        accept: str = "*/*",
     ) -> AsyncIterator[bytes]:
         """The lines of a streamed body, of any length."""
         parts: list[bytes] = []
-        async with aclosing(cast(Any, self.stream(method, path, params=params, timeout=timeout))) as pieces:
+        stream = self.stream(method, path, params=params, timeout=timeout, accept=accept)
+        async with aclosing(cast(Any, stream)) as pieces:
             async for piece in pieces:
                 head, *rest = piece.split(b"\n")
                 parts.append(head)
@@ -347,8 +384,9 @@ class Client:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Obj:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         data = None
         if body is not None:
             headers["Content-Type"] = content_type

@@ -11,7 +11,7 @@ from kubepy.informer.factory import SharedInformerFactory
 from kubepy.informer.indexer import Indexer, Lister
 from kubepy.informer.reflector import Reflector
 from kubepy.informer.shared_informer import SharedInformer
-from kubepy.informer.transform import drop_managed_fields
+from kubepy.informer.transform import drop_managed_fields, keep_fields
 
 __all__ = [
     "Indexer",
@@ -20,4 +20,5 @@ __all__ = [
     "SharedInformer",
     "SharedInformerFactory",
     "drop_managed_fields",
+    "keep_fields",
 ]

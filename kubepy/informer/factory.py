@@ -12,6 +12,13 @@ from kubepy.machinery.gvk import GVR
 from kubepy.util.clock import Clock
 
 
+class _Default:
+    """The factory's own transform."""
+
+
+_DEFAULT = _Default()
+
+
 class SharedInformerFactory:
     """Makes informers and runs them; the same arguments give the same informer.
 
@@ -40,9 +47,15 @@ class SharedInformerFactory:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        metadata_only: bool = False,
+        transform: Transform | _Default | None = _DEFAULT,
     ) -> SharedInformer:
-        """The informer of these arguments; one that is new starts at once if the factory runs."""
-        key = (gvr, namespace, label_selector, field_selector)
+        """The informer of these arguments; one that is new starts at once if the factory runs.
+
+        Selectors and `metadata_only` keep the cache small, `transform` (instead of the factory's) too.
+        """
+        change = self._transform if isinstance(transform, _Default) else transform
+        key = (gvr, namespace, label_selector, field_selector, metadata_only, change)
         informer = self._informers.get(key)
         if informer is None:
             informer = self._informers[key] = SharedInformer(
@@ -53,7 +66,8 @@ class SharedInformerFactory:
                 label_selector=label_selector,
                 field_selector=field_selector,
                 resync=self._resync,
-                transform=self._transform,
+                transform=change,
+                metadata_only=metadata_only,
             )
             if self._group is not None:
                 self._group.start_soon(informer.run)
@@ -75,3 +89,8 @@ class SharedInformerFactory:
         """Wait until every informer made so far has synced."""
         for informer in list(self._informers.values()):
             await informer.wait_for_sync()
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether every informer made so far has synced."""
+        return all(informer.has_synced for informer in self._informers.values())

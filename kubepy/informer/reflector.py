@@ -46,6 +46,7 @@ class Reflector:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        metadata_only: bool = False,
         rng: random.Random | None = None,
     ) -> None:
         self._client = client
@@ -58,6 +59,8 @@ class Reflector:
             "label_selector": label_selector,
             "field_selector": field_selector,
         }
+        if metadata_only:
+            self._scope["metadata_only"] = True
         self._backoff = Backoff(0.8, cap=30, jitter=1.0, rng=self._rng)
         self.last_sync_resource_version = ""
 

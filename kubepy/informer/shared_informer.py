@@ -47,6 +47,10 @@ class SharedInformer:
     * A handler that raises is logged; the others and later calls are not touched by it.
     * With `resync` > 0, each object is told again every `resync` seconds as `on_update(obj, obj)`.
 
+    * `transform` is applied to each object before anything else sees it. It must keep namespace, name, uid
+      and resourceVersion, and give the same for the same; it may change the object it is given.
+    * With `metadata_only` the objects are PartialObjectMetadata: metadata and nothing else.
+
     Objects are shared by all: nobody may change them.
     """
 
@@ -61,8 +65,10 @@ class SharedInformer:
         field_selector: str | None = None,
         resync: float = 0,
         transform: Transform | None = None,
+        metadata_only: bool = False,
     ) -> None:
         self.gvr = gvr
+        self.metadata_only = metadata_only
         self._clock = clock
         self._resync = resync
         self._transform = transform
@@ -77,6 +83,7 @@ class SharedInformer:
             namespace=namespace,
             label_selector=label_selector,
             field_selector=field_selector,
+            metadata_only=metadata_only,
         )
         self.lister = Lister(self._indexer)
 

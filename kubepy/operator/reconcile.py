@@ -1,8 +1,8 @@
-"""What a reconcile function takes and gives."""
+"""What a reconciler takes and gives."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kubepy.machinery import meta
 
@@ -30,6 +30,26 @@ class Result:
     requeue: bool = False
 
 
+class TerminalError(Exception):
+    """Raised by a reconciler: trying again is of no use until something changes. Logged, not retried."""
+
+
 #: Makes the world match the object's spec, from the present state alone; may run any number of times.
 #: Raising means: log it and try again later (a conflict: try again, quietly).
 Reconciler = Callable[[Request], Awaitable[Result | None]]
+
+
+class ReconcilerObject(Protocol):
+    """A reconciler as a class: what it needs comes with its constructor."""
+
+    async def reconcile(self, request: Request, /) -> Result | None:
+        """As the function."""
+
+
+def as_function(reconciler: Reconciler | ReconcilerObject) -> Reconciler:
+    """A function is taken as it is, of an object its `reconcile`."""
+    method = getattr(reconciler, "reconcile", None)
+    if method is not None:
+        return method  # type: ignore[no-any-return]
+    assert callable(reconciler)
+    return reconciler

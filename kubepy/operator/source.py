@@ -9,13 +9,20 @@ from kubepy.machinery.gvk import GK, GVK, GVR, parse_api_version
 from kubepy.machinery.meta import Obj
 from kubepy.operator.predicate import EventType, Predicate
 from kubepy.operator.reconcile import Request
+from kubepy.workqueue import LOW_PRIORITY
 
 MapFunc = Callable[[Obj], Iterable[Request]]
+#: Takes a request and its priority.
+Enqueue = Callable[[Request, int], None]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Changes of `gvr` that pass `predicate`, made requests by `map_fn` (of an update: old and new)."""
+    """Changes of `gvr` that pass `predicate`, made requests by `map_fn` (of an update: old and new).
+
+    The selectors and `metadata_only` say what is cached at all. Requests have `priority`, or a low one where
+    they come from the first list or a resync.
+    """
 
     gvr: GVR
     map_fn: MapFunc
@@ -23,30 +30,44 @@ class Source:
     namespace: str | None = None
     label_selector: str | None = None
     field_selector: str | None = None
+    metadata_only: bool = False
+    priority: int = 0
 
-    def start(self, factory: SharedInformerFactory, enqueue: Callable[[Request], None]) -> SharedInformer:
-        """Feed `enqueue` from the factory's informer."""
-        informer = factory.informer(
+    def informer(self, factory: SharedInformerFactory) -> SharedInformer:
+        """The factory's informer that this source listens to."""
+        return factory.informer(
             self.gvr,
             namespace=self.namespace,
             label_selector=self.label_selector,
             field_selector=self.field_selector,
+            metadata_only=self.metadata_only,
         )
 
-        def handle(event: EventType, old: Obj | None, new: Obj | None) -> None:
+    def start(self, factory: SharedInformerFactory, enqueue: Enqueue) -> SharedInformer:
+        """Feed `enqueue` from the factory's informer."""
+        informer = self.informer(factory)
+        low = min(self.priority, LOW_PRIORITY)
+        told_all = False
+
+        def handle(event: EventType, old: Obj | None, new: Obj | None, priority: int) -> None:
             if self.predicate is not None and not self.predicate(event, old, new):
                 return
             for obj in (old, new):
-                if obj is not None and not (obj is new and new is old):
+                if obj is not None:
                     for request in self.map_fn(obj):
-                        enqueue(request)
+                        enqueue(request, priority)
+
+        def on_add(obj: Obj) -> None:
+            handle("add", None, obj, self.priority if told_all and informer.has_synced else low)
 
         def on_update(old: Obj, new: Obj) -> None:
-            handle("update", None if old is new else old, new)
+            if old is new:
+                handle("update", None, new, low)
+            else:
+                handle("update", old, new, self.priority)
 
-        informer.add_handler(
-            lambda obj: handle("add", None, obj), on_update, lambda obj: handle("delete", obj, None)
-        )
+        informer.add_handler(on_add, on_update, lambda obj: handle("delete", obj, None, self.priority))
+        told_all = True
         return informer
 
 

@@ -1,12 +1,14 @@
 """Work queues: what to reconcile next, each item once at a time, failed ones later and later.
 
-`WorkQueue` (queue.py) is fair, stingy and safe for many producers and consumers; `rate_limiter.py` says how
-long a failed item waits. Waits are timers of the Clock, so a queue owns no task.
+`WorkQueue` (queue.py) is fair, stingy and safe for many producers and consumers, `PriorityWorkQueue`
+(priority.py) besides lets some go first; `rate_limiter.py` says how long a failed item waits. Waits are
+timers of the Clock, so a queue owns no task.
 
 This package imports `util` only and knows nothing of the Kubernetes API.
 """
 
-from kubepy.workqueue.queue import ShutDown, WorkQueue
+from kubepy.workqueue.priority import LOW_PRIORITY, PriorityWorkQueue
+from kubepy.workqueue.queue import QueueObserver, ShutDown, WorkQueue
 from kubepy.workqueue.rate_limiter import (
     BucketRateLimiter,
     ItemExponentialFailureRateLimiter,
@@ -17,9 +19,12 @@ from kubepy.workqueue.rate_limiter import (
 )
 
 __all__ = [
+    "LOW_PRIORITY",
     "BucketRateLimiter",
     "ItemExponentialFailureRateLimiter",
     "MaxOfRateLimiter",
+    "PriorityWorkQueue",
+    "QueueObserver",
     "RateLimiter",
     "ShutDown",
     "WorkQueue",

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 
@@ -10,6 +10,23 @@ from kubepy.util.clock import Clock, Timer
 from kubepy.workqueue.rate_limiter import RateLimiter, default_item_based_rate_limiter
 
 T = TypeVar("T", bound=Hashable)
+Seen = TypeVar("Seen", bound=Hashable, contravariant=True)
+
+
+class QueueObserver(Protocol[Seen]):
+    """Is told what a queue does (for metrics). Must be quick and may not raise."""
+
+    def added(self, item: Seen) -> None:
+        """The item became ready or will when its present work is done."""
+
+    def taken(self, item: Seen) -> None:
+        """A worker has it."""
+
+    def done(self, item: Seen) -> None:
+        """The worker has finished."""
+
+    def retried(self, item: Seen) -> None:
+        """It was added rate limited."""
 
 
 class ShutDown(Exception):
@@ -31,9 +48,17 @@ class WorkQueue(Generic[T]):
     `add_rate_limited` after failure. All methods belong to the event loop's thread.
     """
 
-    def __init__(self, clock: Clock, rate_limiter: RateLimiter[T] | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        rate_limiter: RateLimiter[T] | None = None,
+        name: str = "",
+        *,
+        observer: QueueObserver[T] | None = None,
+    ) -> None:
         self.name = name
         self._clock = clock
+        self._observer = observer
         self._limiter: RateLimiter[T] = rate_limiter or default_item_based_rate_limiter()
         # Ordered; every member is in `_dirty` and not in `_processing`.
         self._queue: deque[T] = deque()
@@ -49,6 +74,11 @@ class WorkQueue(Generic[T]):
         return len(self._queue)
 
     @property
+    def delayed(self) -> int:
+        """Items that wait for their time."""
+        return len(self._delayed)
+
+    @property
     def shutting_down(self) -> bool:
         return self._shutting_down
 
@@ -62,6 +92,8 @@ class WorkQueue(Generic[T]):
         if self._shutting_down or item in self._dirty:
             return
         self._dirty.add(item)
+        if self._observer is not None:
+            self._observer.added(item)
         if item not in self._processing:
             self._push(item)
 
@@ -82,6 +114,8 @@ class WorkQueue(Generic[T]):
 
     def add_rate_limited(self, item: T) -> None:
         """Add the item when its rate limiter allows."""
+        if self._observer is not None:
+            self._observer.retried(item)
         self.add_after(item, self._limiter.when(item))
 
     def forget(self, item: T) -> None:
@@ -94,7 +128,7 @@ class WorkQueue(Generic[T]):
 
     async def get(self) -> T:
         """Wait for the next item; the caller owns it until `done(item)`. Raises ShutDown."""
-        while not self._queue:
+        while not self._ready():
             # An item that is dirty but not queued is in work and comes back: somebody must stay for it.
             if self._shutting_down and not self._dirty:
                 raise ShutDown(self.name)
@@ -109,14 +143,18 @@ class WorkQueue(Generic[T]):
                 else:
                     self._waiters.remove(turn)
                 raise
-        item = self._queue.popleft()
+        item = self._pop()
         self._processing.add(item)
         self._dirty.discard(item)
+        if self._observer is not None:
+            self._observer.taken(item)
         return item
 
     def done(self, item: T) -> None:
         """The work on an item that `get` returned has ended; if it was added meanwhile it is queued again."""
         self._processing.discard(item)
+        if self._observer is not None:
+            self._observer.done(item)
         if item in self._dirty:
             self._push(item)
         if self._shutting_down and not self._dirty:
@@ -142,6 +180,12 @@ class WorkQueue(Generic[T]):
     def _fall_due(self, item: T) -> None:
         del self._delayed[item]
         self.add(item)
+
+    def _ready(self) -> bool:
+        return bool(self._queue)
+
+    def _pop(self) -> T:
+        return self._queue.popleft()
 
     def _push(self, item: T) -> None:
         self._queue.append(item)
