@@ -121,7 +121,7 @@ async def test_apply_asks_discovery_once_and_owns() -> None:
     zone: Obj = {"apiVersion": "example.com/v1", "kind": "Zone", "metadata": {"name": "z"}}
     await applier.apply(zone)
     assert client.patches[-1][3]["namespace"] is None
-    with pytest.raises(MissingKind, match='no matches for kind "Nope" in version "example.com/v1"'):
+    with pytest.raises(MissingKind, match="no matches for kind"):
         await applier.apply(zone | {"kind": "Nope"})
     await applier.apply_status(web(), {"ready": True})
     _, _, sent, options = client.patches[-1]
