@@ -73,3 +73,16 @@ def test_names_of_kinds() -> None:
     assert str(GVR("apps", "v1", "deployments").gr) == "deployments.apps"
     with pytest.raises(ValueError):
         parse_api_version("a/b/c")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-(2**63) - 1, "-9223372036854775809"),
+        ([2**70], "[1180591620717411303424]"),
+        ("é", '"é"'),
+        (1.5, "1.5"),
+    ],
+)
+def test_any_offending_value_can_be_shown(value: object, text: str) -> None:
+    assert errors.invalid_value("spec.x", value, "bad").message == f"Invalid value: {text}: bad"
