@@ -42,8 +42,8 @@ class Endpoint:
         host, _, port = address.rpartition(":")
         self._host = host.strip("[]")
         self._port = int(port)
-        self._get = get or {}
-        self._post = post or {}
+        self._get = get if get is not None else {}
+        self._post = post if post is not None else {}
         self._tls = tls
         self._grace = grace
         self.port = 0
