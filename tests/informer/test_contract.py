@@ -18,10 +18,11 @@ from kubepy.util.logging import capture
 from .fake_api import FakeApi
 
 PODS = GVR("", "v1", "pods")
-NAMES = ("x", "y", "z")
+NAMES = ("x", "y")
 
 actions = st.one_of(
     st.tuples(st.just("put"), st.sampled_from(NAMES)),
+    st.tuples(st.just("put"), st.just("x")),
     st.tuples(st.just("remove"), st.sampled_from(NAMES)),
     st.tuples(st.just("recreate"), st.sampled_from(NAMES)),
     st.tuples(
