@@ -55,7 +55,9 @@ class SharedInformerFactory:
         Selectors and `metadata_only` keep the cache small, `transform` (instead of the factory's) too.
         """
         change = self._transform if isinstance(transform, _Default) else transform
-        key = (gvr, namespace, label_selector, field_selector, metadata_only, change)
+        key: tuple[Any, ...] = (gvr, namespace, label_selector, field_selector)
+        if metadata_only or change is not self._transform:
+            key = (*key, metadata_only, change)
         informer = self._informers.get(key)
         if informer is None:
             informer = self._informers[key] = SharedInformer(
