@@ -9,10 +9,11 @@ WORKERS ?= 3
 DEBIAN := containerd runc containernetworking-plugins iptables nftables conntrack busybox-static \
 	iproute2 util-linux procps ethtool kmod ca-certificates \
 	python3 python3-venv python3-dev gcc libc6-dev
+MACHINES_DEBIAN := systemd-container debootstrap
 TEST_DEBIAN := systemd curl bsdutils etcd-server etcd-client
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 
-.PHONY: help up down status install packages clients test lint types unit integration bench clean
+.PHONY: help up down status install packages clients test lint types unit integration test-machines bench clean
 
 help:
 	@sed -n 's/^# \?//p;/^SHELL/q' Makefile
@@ -32,7 +33,7 @@ install: packages $(VENV)/.installed
 # Only what is missing is installed, so a second run asks no package index.
 packages:
 ifeq ($(ROOT),yes)
-	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
+	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)) $(if $(filter test-machines,$(MAKECMDGOALS)),$(TEST_DEBIAN) $(MACHINES_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
 	if [ -n "$$missing" ]; then \
 		echo "installing $$missing"; \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
@@ -69,7 +70,11 @@ unit: install clients
 	$(BIN)/pytest tests
 
 integration: install clients
-	$(BIN)/pytest integration
+	$(BIN)/pytest integration --ignore=integration/machines
+
+# The cluster as systemd services on four machines (systemd-nspawn), set up by deploy/.
+test-machines: install clients
+	$(BIN)/pytest integration/machines
 
 bench: install
 	$(BIN)/python -m bench api

@@ -1,22 +1,16 @@
 #!/bin/sh
-# Makes this machine the master, once install.sh has run: keys and configuration of all machines, an archive
-# for each worker in the shared folder, the components as services.
+# Makes this machine the master, once packages.sh and install.sh have run. Run again it changes nothing.
 #
-# usage: master.sh SHARED_FOLDER [configure.py's options: --workers N, --subnet CIDR, ...]
-#
-# Not run on a machine of its own yet (deploy/README.md says what is tested).
+# usage: master.sh ADDRESS [kubepy init's options]
 set -eu
 
-[ $# -ge 1 ] || { echo "usage: master.sh SHARED_FOLDER [--workers N] [--subnet CIDR]" >&2; exit 2; }
-shared=$1
+[ $# -ge 1 ] || { echo "usage: master.sh ADDRESS [OPTIONS]" >&2; exit 2; }
+address=$1
 shift
-python=/opt/kubepy/.venv/bin/python
-configure=/opt/kubepy/deploy/configure.py
+kubepy init --apiserver-advertise-address "$address" "$@"
 
-"$python" "$configure" master --shared "$shared" "$@"
-systemctl enable -q kubepy-image-mirror containerd kubepy-apiserver kubepy-scheduler \
-	kubepy-controller-manager kubepy-kubelet kubepy-proxy
-systemctl restart kubepy-image-mirror containerd kubepy-apiserver kubepy-scheduler kubepy-controller-manager \
-	kubepy-kubelet kubepy-proxy
-"$python" "$configure" addons
-echo "export KUBECONFIG=/etc/kubepy/admin.kubeconfig" >/etc/profile.d/kubepy.sh
+# `kubectl` for whoever logs in to a virtual machine.
+if id vagrant >/dev/null 2>&1; then
+	install -d -o vagrant -g vagrant -m 0700 /home/vagrant/.kube
+	install -o vagrant -g vagrant -m 0600 /etc/kubepy/admin.kubeconfig /home/vagrant/.kube/config
+fi

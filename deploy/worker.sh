@@ -1,14 +1,12 @@
 #!/bin/sh
-# Makes this machine a worker, once install.sh has run here and master.sh on the master: takes the archive with
-# this machine's name from the shared folder, starts the components as services.
+# Makes this machine a worker, once packages.sh and install.sh have run here and master.sh on the master. Run
+# again it changes nothing.
 #
-# usage: worker.sh SHARED_FOLDER
-#
-# Not run on a machine of its own yet (deploy/README.md says what is tested).
+# usage: worker.sh ADDRESS kubepy join HOST:PORT --token TOKEN --discovery-token-ca-cert-hash HASH
+#        (as `kubepy token create --print-join-command` on the master prints it)
 set -eu
 
-[ $# -eq 1 ] || { echo "usage: worker.sh SHARED_FOLDER" >&2; exit 2; }
-
-/opt/kubepy/.venv/bin/python /opt/kubepy/deploy/configure.py worker --shared "$1"
-systemctl enable -q kubepy-image-mirror containerd kubepy-kubelet kubepy-proxy
-systemctl restart kubepy-image-mirror containerd kubepy-kubelet kubepy-proxy
+[ $# -ge 4 ] && [ "$2 $3" = "kubepy join" ] || { echo "usage: worker.sh ADDRESS kubepy join ..." >&2; exit 2; }
+address=$1
+shift
+exec "$@" --node-ip "$address"

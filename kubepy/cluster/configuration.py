@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kubepy.cluster import containerd, etcd
 from kubepy.cluster.balancer import BalancerConfig
 from kubepy.cluster.kubeconfigs import write_kubeconfig
 from kubepy.cluster.paths import Paths, write_file
-from kubepy.cluster.pki import Identity, KeyPair, Pki
+from kubepy.cluster.pki import RENEW_BEFORE, Identity, KeyPair, Pki
 from kubepy.cluster.supervisor import ComponentSpec, MachineConfig
 from kubepy.cluster.topology import Machine, Topology
 from kubepy.controllers.config import ControllerManagerConfig
@@ -37,22 +37,31 @@ class Configuration:
     topology: Topology
     paths: Paths
     now: datetime
+    renew_before: timedelta = RENEW_BEFORE
 
     def write(self) -> None:
-        self.paths.pki.mkdir(parents=True, exist_ok=True)
-        pki = Pki(self.paths.pki, self.now)
-        service_account_key, service_account_public = pki.ensure_service_account_key()
+        """Everything, of all machines."""
+        pki = self.pki()
         write_file(self.paths.topology, config.dump(TopologyFile.of(self.topology)))
-        self._write_kubeconfig(
-            pki, "admin", Identity("kubernetes-admin", ("system:masters",)), self.paths.admin_kubeconfig
-        )
+        self.write_admin(pki)
         for machine in self.topology.machines:
             if machine.control_plane:
-                self._write_control_plane(pki, machine, service_account_key, service_account_public)
-            self._write_node(pki, machine)
+                self.write_control_plane(pki, machine)
+            self.write_node(pki, machine)
             self._write_machine(machine)
         if self.topology.balancer is not None:
             self._write_balancer(pki, self.topology.balancer)
+
+    def pki(self) -> Pki:
+        """The cluster's keys; its authority is made when there is none."""
+        self.paths.pki.mkdir(parents=True, exist_ok=True)
+        return Pki(self.paths.pki, self.now, renew_before=self.renew_before)
+
+    def write_admin(self, pki: Pki) -> None:
+        """The administrator's kubeconfig."""
+        self._write_kubeconfig(
+            pki, "admin", Identity("kubernetes-admin", ("system:masters",)), self.paths.admin_kubeconfig
+        )
 
     def machine_file(self, machine: Machine) -> Path:
         return self.paths.machine_etc(machine.name) / "machine.yaml"
@@ -66,8 +75,10 @@ class Configuration:
             digest.update(f"{path}\n".encode() + path.read_bytes())
         return digest.hexdigest()
 
-    def _write_control_plane(self, pki: Pki, machine: Machine, sa_key: Path, sa_public: Path) -> None:
+    def write_control_plane(self, pki: Pki, machine: Machine) -> None:
+        """What a master's API server, scheduler and controller-manager read."""
         topology, etc = self.topology, self.paths.machine_etc(machine.name)
+        sa_key, sa_public = pki.ensure_service_account_key()
         several = topology.masters > 1
         certificate = f"apiserver-{machine.name}" if several else "apiserver"
         serving = pki.ensure(certificate, self._apiserver_identity(machine))
@@ -75,7 +86,9 @@ class Configuration:
             "apiserver-kubelet-client", Identity("kube-apiserver-kubelet-client", ("system:masters",))
         )
         # A CA of its own: who holds the front proxy's certificate may speak for any user.
-        front_proxy = Pki(self.paths.pki, self.now, "front-proxy-ca", "front-proxy-ca")
+        front_proxy = Pki(
+            self.paths.pki, self.now, "front-proxy-ca", "front-proxy-ca", renew_before=self.renew_before
+        )
         proxy_client = front_proxy.ensure("front-proxy-client", Identity("front-proxy-client"))
         storage: dict[str, Any] = {"storage": f"sqlite://{self.paths.database}"}
         if several:
@@ -128,7 +141,8 @@ class Configuration:
         addresses = (machine.address, *front, self.topology.api_service_ip, "127.0.0.1")
         return Identity("kube-apiserver", (), names, addresses, server=True, client=False)
 
-    def _write_node(self, pki: Pki, machine: Machine) -> None:
+    def write_node(self, pki: Pki, machine: Machine) -> None:
+        """What a machine's containerd, kubelet and proxy read."""
         topology, name = self.topology, machine.name
         etc, var = self.paths.machine_etc(name), self.paths.machine_var(name)
         serving = pki.ensure(
@@ -173,7 +187,7 @@ class Configuration:
         )
         write_file(etc / "kubelet.yaml", config.dump(kubelet))
         write_file(etc / "proxy.yaml", config.dump(proxy))
-        containerd.write_configuration(self.paths, name, MIRROR_PORT)
+        containerd.write_configuration(self.paths, name, containerd.local_mirror(MIRROR_PORT))
 
     def _write_kubeconfig(self, pki: Pki, name: str, identity: Identity, path: Path) -> Path:
         pair: KeyPair = pki.ensure(name, identity)

@@ -31,11 +31,14 @@ def cni_directory(paths: Paths, machine: str) -> Path:
     return paths.machine_etc(machine) / "cni"
 
 
-def write_configuration(paths: Paths, machine: str, mirror_port: int) -> Path:
-    """Write config.toml, the registry hosts and the tool links; returns the path of config.toml."""
+def write_configuration(paths: Paths, machine: str, mirror: str) -> Path:
+    """Write config.toml and the registry hosts; returns the path of config.toml.
+
+    ``mirror`` says where the cluster's own images are: `local_mirror`, or `remote_mirror`.
+    """
     folder = paths.machine_etc(machine) / "containerd"
     for registry in MIRRORED:
-        write_file(folder / "certs.d" / registry / "hosts.toml", _hosts(mirror_port))
+        write_file(folder / "certs.d" / registry / "hosts.toml", mirror)
     config = folder / "config.toml"
     write_file(config, _config(paths, machine, folder / "certs.d"))
     return config
@@ -96,5 +99,11 @@ disabled_plugins = {disabled}
 """
 
 
-def _hosts(mirror_port: int) -> str:
-    return f'[host."http://127.0.0.1:{mirror_port}"]\n  capabilities = ["pull", "resolve"]\n'
+def local_mirror(port: int) -> str:
+    """hosts.toml for a mirror on this machine."""
+    return f'[host."http://127.0.0.1:{port}"]\n  capabilities = ["pull", "resolve"]\n'
+
+
+def remote_mirror(address: str, port: int, ca: Path) -> str:
+    """hosts.toml for a mirror on another machine, with a certificate of the cluster's authority."""
+    return f'[host."https://{address}:{port}"]\n  capabilities = ["pull", "resolve"]\n  ca = "{ca}"\n'

@@ -48,9 +48,16 @@ class Pki:
     """A folder of keys that fills itself: each ``ensure_*`` makes what is missing or due, no more."""
 
     def __init__(
-        self, directory: Path, now: datetime, ca: str = "ca", ca_common_name: str = "kubernetes"
+        self,
+        directory: Path,
+        now: datetime,
+        ca: str = "ca",
+        ca_common_name: str = "kubernetes",
+        *,
+        renew_before: timedelta = RENEW_BEFORE,
     ) -> None:
         self.directory = directory
+        self._renew_before = renew_before
         self._now = now
         self.ca = self._pair(ca)
         self._ca_certificate, self._ca_key = self._ensure_ca(ca_common_name)
@@ -59,11 +66,11 @@ class Pki:
         return KeyPair(self.directory / f"{name}.crt", self.directory / f"{name}.key")
 
     def ensure(self, name: str, identity: Identity) -> KeyPair:
-        """The key pair ``name``; issued anew when missing, due within 30 days, or for another identity."""
+        """The key pair ``name``; issued anew when missing, due, or for another identity."""
         pair = self._pair(name)
         if pair.certificate.is_file() and pair.key.is_file():
             current = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
-            due = current.not_valid_after_utc - RENEW_BEFORE <= self._now
+            due = current.not_valid_after_utc - self._renew_before <= self._now
             if not due and _identity_of(current) == identity and self._signed_by_us(current):
                 return pair
         key = ec.generate_private_key(ec.SECP256R1())

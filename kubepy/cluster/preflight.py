@@ -20,9 +20,10 @@ TOOLS = {
     "busybox": "busybox-static",
 }
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+# A container with systemd has no /sys/module: so each is known by what else it shows.
 KERNEL_FEATURES = {
-    "overlay": "/sys/module/overlay",
-    "bridge": "/sys/module/bridge",
+    "overlay": "/proc/filesystems",
+    "bridge": "/proc/sys/net/bridge",
     "br_netfilter": "/proc/sys/net/bridge/bridge-nf-call-iptables",
     "nf_conntrack": "/proc/sys/net/netfilter/nf_conntrack_max",
 }
@@ -50,11 +51,17 @@ def check_tools(*, etcd: bool = False) -> None:
 
 def check_kernel() -> None:
     """Kernel features, loading their modules where there are modules to load."""
-    absent = [name for name, path in KERNEL_FEATURES.items() if not Path(path).exists() and not _load(name)]
+    absent = [name for name, path in KERNEL_FEATURES.items() if not _shows(name, path) and not _load(name)]
     if absent:
         raise PreflightError(
             f"the kernel lacks {', '.join(absent)}: load these modules (modprobe) or use another kernel"
         )
+
+
+def _shows(name: str, path: str) -> bool:
+    if path == "/proc/filesystems":
+        return name in Path(path).read_text().split()
+    return Path(path).exists()
 
 
 def _load(module: str) -> bool:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import anyio
+
 from kubepy.util import config, ready
 from kubepy.util.clock import Clock, SystemClock
 from kubepy.util.logging import configure
@@ -57,7 +59,10 @@ def run_with_config(
     gc.enable()
 
     async def main() -> None:
-        await run(settings, clock, _say_ready)
+        async with anyio.create_task_group() as group:
+            group.start_soon(ready.watchdog, clock)
+            await run(settings, clock, _say_ready)
+            group.cancel_scope.cancel()
 
     try:
         return run_component(main, use_uvloop=use_uvloop)

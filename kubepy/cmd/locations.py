@@ -20,3 +20,8 @@ def add_root_argument(parser: argparse.ArgumentParser) -> None:
 
 def paths_from(arguments: argparse.Namespace) -> Paths:
     return Paths(arguments.root.resolve())
+
+
+def paths_from_root() -> Paths:
+    """A machine of its own has its folders at "/"."""
+    return Paths()

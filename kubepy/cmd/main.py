@@ -12,6 +12,11 @@ import kubepy
 COMMANDS = {
     "up": "bring up a cluster on this host, or repair it",
     "down": "take the cluster away",
+    "init": "make this machine the master of a cluster",
+    "join": "make this machine a worker of a cluster",
+    "reset": "take this machine out of its cluster",
+    "token": "create, list and delete bootstrap tokens",
+    "certs": "show and renew this machine's certificates",
     "status": "show the machines, their components and the nodes",
     "logs": "show a component's log",
     "image": "build the cluster's own images and load them",
@@ -26,6 +31,7 @@ COMMANDS = {
     "balancer": "run the address in front of several API servers",
     "metrics-server": "run the metrics server",
     "simnode": "simulate nodes: no machines, pods that pass through stages",
+    "image-mirror": "run the mirror of a master's images",
     "machine": "run the processes of one machine (started by `up`)",
     "version": "print the versions",
 }

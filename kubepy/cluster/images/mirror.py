@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import ssl
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,12 +23,26 @@ ROUTE = re.compile(
 
 
 class ImageMirror:
-    """A registry on ``address``:``port`` (0: any free one), answering from threads of its own."""
+    """A registry on ``address``:``port`` (0: any free one), answering from threads of its own.
 
-    def __init__(self, layout: ImageLayout, address: str = "127.0.0.1", port: int = 0) -> None:
+    With ``tls`` it serves other machines; without, whoever is on this one.
+    """
+
+    def __init__(
+        self,
+        layout: ImageLayout,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         handler = type("Handler", (_Handler,), {"layout": layout})
         self._server = ThreadingHTTPServer((address, port), handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            # The handshake is the handler's thread's business: a client that stalls in it holds up nobody.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, name="image-mirror", daemon=True)
 
     @property

@@ -1,12 +1,15 @@
-"""Approves kubelets' client certificates when RBAC lets the requester have them approved."""
+"""Approves kubelets' client certificates when RBAC lets the requester have them approved, and the serving
+certificates that nodes ask for in their own name."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from kubepy.api.resources import CSRS, SUBJECT_ACCESS_REVIEWS
+from kubepy.api.resources import CSRS, NODES, SUBJECT_ACCESS_REVIEWS
+from kubepy.controllers.certificates import serving
 from kubepy.controllers.certificates.requests import KUBELET_CLIENT, is_decided, kubelet_client_problem
 from kubepy.controllers.context import Context
+from kubepy.machinery import errors
 from kubepy.machinery.certificates import CertificateRequest, parse_request
 from kubepy.machinery.meta import Obj
 from kubepy.operator import Controller, Request
@@ -62,6 +65,18 @@ class Approver:
             if await self._allowed(csr, recognized.subresource):
                 await self._approve(csr, recognized.message)
                 return
+        node_name = serving.requesting_node(csr, wanted)
+        node = await self._node(node_name) if node_name else None
+        if node is not None and serving.may_name(node, wanted):
+            await self._approve(csr, serving.MESSAGE)
+
+    async def _node(self, name: str) -> Obj | None:
+        try:
+            return await self._client.get(NODES, name)
+        except errors.StatusError as error:
+            if errors.is_not_found(error):
+                return None
+            raise
 
     async def _allowed(self, csr: Obj, subresource: str) -> bool:
         spec = csr["spec"]

@@ -1,0 +1,133 @@
+"""What machines are made of, cached outside the checkout: a Debian root file system and wheel sets."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("KUBEPY_MACHINES_CACHE", "/var/cache/kubepy-machines"))
+SUITE = "bookworm"
+# What an ordinary virtual machine's image carries besides deploy/packages.sh.
+SYSTEM = ("systemd", "systemd-sysv", "dbus", "udev", "ifupdown", "openssh-server", "sudo", "curl")
+FORMAT = "1"
+
+
+def mirror() -> str:
+    """The package mirror that this machine's apt uses."""
+    for path in sorted(Path("/etc/apt").glob("sources.list.d/*.sources")):
+        found = re.search(r"^URIs:\s*(\S+/debian/?)\s", path.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+    for path in (Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.list")):
+        found = re.search(r"^deb\s+(?:\[.*?\]\s+)?(\S+/debian/?)\s", path.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+    return "http://deb.debian.org/debian"
+
+
+def root() -> Path:
+    """The root file system; made the first time, and when its packages change."""
+    listed = run(str(CHECKOUT / "deploy/packages.sh"), "--list").split()
+    packages = sorted({*SYSTEM, *listed})
+    digest = hashlib.sha256(" ".join((FORMAT, SUITE, *packages)).encode()).hexdigest()[:12]
+    target = CACHE / f"base-{digest}"
+    with _locked():
+        if not target.exists():
+            draft = CACHE / "base.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            run(
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={','.join(packages)}",
+                SUITE,
+                str(draft),
+                mirror(),
+            )
+            _trim(draft)
+            draft.rename(target)
+            for older in CACHE.glob("base-*"):
+                if older != target:
+                    shutil.rmtree(older)
+    return target
+
+
+def wheels(target: Path) -> Path:
+    """A wheel set of this checkout in ``target``; the dependencies' wheels come from the cache."""
+    digest = hashlib.sha256(
+        (CHECKOUT / "requirements.lock").read_bytes() + (CHECKOUT / "pyproject.toml").read_bytes()
+    ).hexdigest()[:12]
+    cached = CACHE / f"wheels-{digest}"
+    with _locked():
+        if not cached.exists():
+            draft = CACHE / "wheels.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            make_wheels(CHECKOUT, draft)
+            draft.rename(cached)
+            for older in CACHE.glob("wheels-*"):
+                if older != cached:
+                    shutil.rmtree(older)
+    shutil.copytree(cached, target)
+    make_wheels(CHECKOUT, target, own_only=True)
+    return target
+
+
+def make_wheels(checkout: Path, target: Path, *, own_only: bool = False) -> None:
+    """deploy/wheels.sh, with this interpreter, on a copy: a build leaves files behind."""
+    copy = target.with_name(f"{target.name}.source")
+    shutil.rmtree(copy, ignore_errors=True)
+    left_out = shutil.ignore_patterns("__pycache__", "tests", "integration", ".*")
+    shutil.copytree(checkout, copy, ignore=left_out, symlinks=True)
+    flags = ["--own"] if own_only else []
+    try:
+        run(str(copy / "deploy/wheels.sh"), *flags, str(target), environment={"PYTHON": sys.executable})
+    finally:
+        shutil.rmtree(copy)
+
+
+def rebuilt(target: Path, version: str) -> Path:
+    """The same as the wheel set beside it, with kubepy rebuilt as ``version``."""
+    source = target.with_name("checkout")
+    shutil.copytree(
+        CHECKOUT, source, ignore=shutil.ignore_patterns("__pycache__", "tests", "integration", ".*")
+    )
+    package = source / "kubepy/__init__.py"
+    text = re.sub(r'__version__ = "[^"]+"', f'__version__ = "{version}"', package.read_text())
+    package.write_text(text)
+    make_wheels(source, target, own_only=True)
+    return target
+
+
+def run(*command: str, environment: dict[str, str] | None = None, timeout: float = 900) -> str:
+    """A command's output; fails with what it said."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout, env=os.environ | (environment or {})
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def _trim(draft: Path) -> None:
+    for archive in (draft / "var/cache/apt/archives").glob("*.deb"):
+        archive.unlink()
+    for name in ("etc/machine-id", "etc/resolv.conf", "etc/hostname"):
+        (draft / name).unlink(missing_ok=True)
+    # No machine has a name server: what the cluster's DNS does not know does not exist.
+    (draft / "etc/resolv.conf").touch()
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
