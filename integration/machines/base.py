@@ -35,47 +35,45 @@ def mirror() -> str:
 
 
 def root() -> Path:
-    """The root file system; made the first time, and when its packages change."""
+    """The root file system; made the first time, and when what it carries changes.
+
+    It carries kubepy's dependencies, as a box would: only kubepy itself is installed in each run.
+    """
     listed = run(str(CHECKOUT / "deploy/packages.sh"), "--list").split()
     packages = sorted({*SYSTEM, *listed})
-    digest = hashlib.sha256(" ".join((FORMAT, SUITE, *packages)).encode()).hexdigest()[:12]
-    target = CACHE / f"base-{digest}"
+    carried = dependencies()
+    target = CACHE / f"base-{_digest(FORMAT, SUITE, carried.name, *packages)}"
     with _locked():
         if not target.exists():
             draft = CACHE / "base.draft"
             shutil.rmtree(draft, ignore_errors=True)
-            run(
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={','.join(packages)}",
-                SUITE,
-                str(draft),
-                mirror(),
-            )
-            _trim(draft)
+            include = f"--include={','.join(packages)}"
+            run("debootstrap", "--variant=minbase", include, SUITE, str(draft), mirror())
+            _bake(draft, carried)
             draft.rename(target)
-            for older in CACHE.glob("base-*"):
-                if older != target:
-                    shutil.rmtree(older)
+            _remove_others(target, "base-*")
+    return target
+
+
+def dependencies() -> Path:
+    """A wheel set of what kubepy needs, made when the locked versions change."""
+    lock = (CHECKOUT / "requirements.lock").read_text() + (CHECKOUT / "pyproject.toml").read_text()
+    target = CACHE / f"wheels-{_digest(lock)}"
+    with _locked():
+        if not target.exists():
+            draft = CACHE / "wheels.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            make_wheels(CHECKOUT, draft)
+            for own in draft.glob("kubepy_k8s-*.whl"):
+                own.unlink()
+            draft.rename(target)
+            _remove_others(target, "wheels-*")
     return target
 
 
 def wheels(target: Path) -> Path:
-    """A wheel set of this checkout in ``target``; the dependencies' wheels come from the cache."""
-    digest = hashlib.sha256(
-        (CHECKOUT / "requirements.lock").read_bytes() + (CHECKOUT / "pyproject.toml").read_bytes()
-    ).hexdigest()[:12]
-    cached = CACHE / f"wheels-{digest}"
-    with _locked():
-        if not cached.exists():
-            draft = CACHE / "wheels.draft"
-            shutil.rmtree(draft, ignore_errors=True)
-            make_wheels(CHECKOUT, draft)
-            draft.rename(cached)
-            for older in CACHE.glob("wheels-*"):
-                if older != cached:
-                    shutil.rmtree(older)
-    shutil.copytree(cached, target)
+    """A whole wheel set of this checkout, in ``target``."""
+    shutil.copytree(dependencies(), target)
     make_wheels(CHECKOUT, target, own_only=True)
     return target
 
@@ -116,13 +114,29 @@ def run(*command: str, environment: dict[str, str] | None = None, timeout: float
     return done.stdout
 
 
-def _trim(draft: Path) -> None:
+def _bake(draft: Path, carried: Path) -> None:
+    inside = draft / "wheels"
+    shutil.copytree(carried, inside)
+    run("chroot", str(draft), "python3", "-m", "venv", "/opt/kubepy/.venv")
+    pip = ("/opt/kubepy/.venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--no-deps")
+    run("chroot", str(draft), *pip, *(f"/wheels/{wheel.name}" for wheel in sorted(inside.glob("*.whl"))))
+    shutil.rmtree(inside)
     for archive in (draft / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
     for name in ("etc/machine-id", "etc/resolv.conf", "etc/hostname"):
         (draft / name).unlink(missing_ok=True)
     # No machine has a name server: what the cluster's DNS does not know does not exist.
     (draft / "etc/resolv.conf").touch()
+
+
+def _remove_others(kept: Path, pattern: str) -> None:
+    for other in CACHE.glob(pattern):
+        if other != kept:
+            shutil.rmtree(other)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]
 
 
 @contextmanager

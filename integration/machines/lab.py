@@ -134,26 +134,12 @@ def why_not() -> str:
 
 
 def remove_leftovers() -> None:
-    """Of a run that was killed: namespaces, mounts, folders. Its machines ended with it, or do now."""
+    """Of a run that was killed: its machines, namespaces, mounts, folders."""
     for folder in base.CACHE.glob("lab-*"):
         for root in folder.glob("*/root"):
-            machine = Machine(root.parent.name, "", folder, BRIDGE, PREFIX)
-            _kill_nspawn(root)
-            machine.remove()
+            Machine(root.parent.name, "", folder, BRIDGE, PREFIX).remove()
         shutil.rmtree(folder, ignore_errors=True)
     _remove_bridge()
-
-
-def _kill_nspawn(root: Path) -> None:
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if arguments[0] == "systemd-nspawn" and f"--directory={root}" in arguments:
-            os.kill(int(entry.name), 9)
 
 
 def _cache() -> Path:

@@ -146,6 +146,7 @@ class Machine:
     def remove(self) -> None:
         """Take it away; what is not there is fine."""
         self.crash()
+        self._kill_all()
         subprocess.run(["umount", "-l", str(self.root)], capture_output=True)
         subprocess.run(["ip", "netns", "delete", self.namespace], capture_output=True)
         subprocess.run(["ip", "link", "delete", self._port], capture_output=True)
@@ -239,15 +240,38 @@ class Machine:
             return [CGROUPS]
         return [d for d in CGROUPS.iterdir() if d.is_dir() and not d.is_symlink()]
 
+    def _kill_all(self) -> None:
+        """What is left when nspawn was killed itself: the machine's PID 1 goes on without it."""
+        deadline = time.monotonic() + 15
+        while (left := self._members()) and time.monotonic() < deadline:
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            time.sleep(0.1)
+
+    def _members(self) -> set[int]:
+        found: set[int] = set()
+        for directory in self._hierarchies():
+            for members in (directory / self._cgroup).rglob("cgroup.procs"):
+                try:
+                    found.update(map(int, members.read_text().split()))
+                except OSError:
+                    continue  # a cgroup that went away while we looked
+        return found
+
     def _remove_cgroups(self) -> None:
         """They empty a moment after their processes' end."""
-        for _ in range(50):
+        deadline = time.monotonic() + 15
+        while True:
             left = [d / self._cgroup for d in self._hierarchies() if (d / self._cgroup).exists()]
-            for directory in left:
-                subprocess.run(
-                    ["find", str(directory), "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"],
-                    capture_output=True,
-                )
-            if not left:
+            if not left or time.monotonic() > deadline:
                 return
+            for top in left:
+                for directory, _, _ in os.walk(top, topdown=False):
+                    try:
+                        os.rmdir(directory)
+                    except OSError:
+                        continue  # not yet
             time.sleep(0.1)
