@@ -60,7 +60,13 @@ def _metadata_fields(obj: Obj) -> dict[str, str]:
 class APIServer:
     """One server process. `run` serves until cancelled."""
 
-    def __init__(self, config: APIServerConfig, clock: Clock, backend: Backend) -> None:
+    def __init__(
+        self,
+        config: APIServerConfig,
+        clock: Clock,
+        backend: Backend,
+        dispatcher: Callable[[APIServer], Dispatcher] = Dispatcher,
+    ) -> None:
         self.config = config
         self.clock = clock
         self.backend = backend
@@ -82,6 +88,7 @@ class APIServer:
         self.authorizer = parts.authorizer
         self.service_account_tokens = parts.service_account_tokens
         self.openapi = parts.openapi
+        self.webhooks = parts.webhooks
         self.kubelet_tls = kubelet_client.tls_context(config)
         self.http: aiohttp.ClientSession  # towards kubelets, pods and services; open while serving
         self._parts = parts
@@ -90,6 +97,7 @@ class APIServer:
             lambda: [s.resource for s in self.served], self.aggregator.versions, self.address
         )
         self.served.on_change(self.forget_documents)
+        self.dispatcher = dispatcher(self)
 
     @property
     def address(self) -> str:
@@ -145,7 +153,7 @@ class APIServer:
             await tasks.start(self.cacher.run)
             await self._parts.start(self, tasks)
             await self.aggregator.start()
-            web_server = Server(Dispatcher(self))
+            web_server = Server(self.dispatcher)
             listener = await asyncio.get_running_loop().create_server(
                 web_server,
                 config.bind_address,

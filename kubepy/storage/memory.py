@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from kubepy.storage.broadcast import Broadcaster
 from kubepy.storage.interface import (
@@ -24,6 +25,13 @@ from kubepy.storage.interface import (
     Watch,
 )
 from kubepy.util.clock import Clock
+
+
+class Stored(NamedTuple):
+    """What a key holds, and for how many seconds more (None: for ever)."""
+
+    value: bytes
+    ttl: float | None
 
 
 class MemoryBackend:
@@ -181,6 +189,32 @@ class MemoryBackend:
     async def status(self) -> StorageStatus:
         self._check_open()
         return StorageStatus(self._revision, self._compact_revision, sum(len(e.value) for e in self._log))
+
+    # --- beyond the interface, for who has the storage in its own process
+
+    @property
+    def revision(self) -> int:
+        """The newest revision."""
+        return self._revision
+
+    def entries(self) -> dict[str, Stored]:
+        """What every key holds now."""
+        now = self._clock.time()
+        return {
+            key: Stored(history[-1].value, None if (at := self._expires.get(key)) is None else at - now)
+            for key, history in self._by_key.items()
+            if not history[-1].deleted
+        }
+
+    def load(self, entries: Mapping[str, Stored]) -> None:
+        """Fill a storage that is empty and that nobody watches yet."""
+        for key, stored in entries.items():
+            self._remember_ttl(key, stored.ttl)
+            self._append(key, stored.value, 0, deleted=False)
+
+    def history(self, key: str) -> Sequence[Event]:
+        """The changes of a key since the last compaction, oldest first."""
+        return tuple(self._by_key.get(key, ()))
 
     async def aclose(self) -> None:
         self._closed = True

@@ -118,7 +118,7 @@ async def watch(
     try:
         start, initial, initial_end = await _start(context, cacher)
     except errors.StatusError as error:
-        return await _failed(request, context, error)
+        return await refuse(request, context, error)
     bookmark = _Bookmark(served, representation.as_kind, framer)
     transport = request.transport
     if transport is None:
@@ -140,7 +140,7 @@ async def watch(
     try:
         cache.register(watcher)
     except errors.StatusError as error:
-        return await _failed(request, context, error)
+        return await refuse(request, context, error)
     streams.add(stream)
     served.watching.add(stream.end)
     forget = on_lost(stream.end)
@@ -193,7 +193,7 @@ def _protobuf_event(event_type: str, data: bytes) -> bytes:
     return protobuf.encode_watch_event(event_type, orjson.loads(data))
 
 
-async def _failed(
+async def refuse(
     request: web.BaseRequest, context: Context, error: errors.StatusError
 ) -> web.StreamResponse:
     """A watch that was well asked for but cannot be had ends with an ERROR event, as in Kubernetes."""
