@@ -116,10 +116,13 @@ def build(
     config: ControllerManagerConfig,
     recorders: list[EventRecorder],
     clients: Clients | None = None,
+    *,
+    share_caches: bool = False,
 ) -> GarbageCollector | None:
     """Put the enabled controllers into ``manager``, and the recorders to run beside it into ``recorders``.
 
-    Each writes with its own client of ``clients``, with the manager's without them.
+    Each writes with its own client of ``clients``, with the manager's without them. With ``share_caches`` the
+    garbage collector has none of its own.
     """
     client, clock = manager.client, manager.clock
     context = Context(client, manager.factory, manager.recorder, clock, config)
@@ -135,7 +138,7 @@ def build(
     if not enabled(GARBAGE_COLLECTOR, config.controllers):
         return None
     own = clients.of(GARBAGE_COLLECTOR) if clients is not None else client
-    collector = GarbageCollector(replace(context, client=own))
+    collector = GarbageCollector(replace(context, client=own), own_caches=not share_caches)
     manager.add(collector.controller)
     return collector
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import anyio
 
+from kubepy.api.resources import API_SERVICES, CRDS
 from kubepy.client import ConnectionFailed
 from kubepy.controllers.context import Context
 from kubepy.controllers.discovery import served_resources
@@ -18,12 +19,12 @@ from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
 from kubepy.operator import Controller, Request, Result
-from kubepy.util.clock import Clock
+from kubepy.util.clock import Clock, move_on_after
 from kubepy.util.logging import get_logger
 
 log = get_logger(__name__)
 
-DISCOVERY_PERIOD = 5.0
+DISCOVERY_PERIOD = 30.0  # seconds; what definitions and APIServices announce is looked at once
 ABSENT_LIMIT = 500
 IGNORED = frozenset((("", "events"), ("events.k8s.io", "events")))
 VERBS = ("delete", "list", "watch")
@@ -47,10 +48,15 @@ def metadata_only(obj: Obj) -> Obj:
 class GarbageCollector:
     """Keeps the graph, and carries out what it calls for."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, own_caches: bool = True) -> None:
+        """Its `own_caches` hold metadata only; without them it looks into those of the other controllers,
+        which saves a small cluster connections."""
         self._client = context.client
         self._clock: Clock = context.clock
-        self._factory = SharedInformerFactory(context.client, context.clock, transform=metadata_only)
+        self._own_caches = own_caches
+        self._factory = context.factory
+        if own_caches:
+            self._factory = SharedInformerFactory(context.client, context.clock, transform=metadata_only)
         self._graph = Graph()
         self._absent: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._kinds: dict[
@@ -58,12 +64,14 @@ class GarbageCollector:
         ] = {}  # (apiVersion, kind) -> (resource, namespaced)
         self._watched: set[GVR] = set()
         self._synced = anyio.Event()
+        self._served_changed = anyio.Event()
         self.controller = Controller("garbage-collector", self.reconcile, workers=5)
 
     async def run(self) -> None:
         """Watch every resource that can be deleted, those that appear later too."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._factory.run)
+            if self._own_caches:
+                group.start_soon(self._factory.run)
             while True:
                 try:
                     await self._discover()
@@ -73,7 +81,9 @@ class GarbageCollector:
                     if not self._synced.is_set():
                         await self._factory.wait_for_sync()
                         self._synced.set()
-                await self._clock.sleep(DISCOVERY_PERIOD)
+                with move_on_after(self._clock, DISCOVERY_PERIOD):
+                    await self._served_changed.wait()
+                self._served_changed = anyio.Event()
 
     async def _discover(self) -> None:
         for gvr, namespaced, kind in await served_resources(self._client, VERBS):
@@ -89,6 +99,8 @@ class GarbageCollector:
             )
 
     def _put(self, gvr: GVR, obj: Obj) -> None:
+        if gvr in (CRDS, API_SERVICES):
+            self._served_changed.set()  # there may be kinds to watch that were not there before
         self._look_at(self._graph.put(gvr, obj))
 
     def _changed(self, gvr: GVR, old: Obj, new: Obj) -> None:
