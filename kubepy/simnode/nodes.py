@@ -55,11 +55,12 @@ class SimulatedKubelets:
 
     async def renew_leases(self) -> None:
         """Keep the nodes alive until cancelled: every tick some of them, so that the load is even."""
-        ticks = max(1, int(self._config.lease_interval / TICK))
+        interval = self._config.lease_interval
+        ticks = max(1, min(int(interval / TICK), len(self.names)))
         for turn in itertools.count():
             due = [name for name in self.names[turn % ticks :: ticks] if name not in self.failed]
             await self._each(due, self._renew)
-            await self._clock.sleep(TICK)
+            await self._clock.sleep(interval / ticks)
 
     async def report_ready(self, name: str) -> None:
         """Tell that the node is well (again)."""

@@ -97,6 +97,12 @@ class PodPlayer:
                 self._drop_plan(key)
                 self._plan(key, pod)
 
+    def plan_anew(self) -> None:
+        """The stages are others now: what was planned is decided again."""
+        for key, pod in list(self._pods.items()):
+            self._drop_plan(key)
+            self._plan(key, pod)
+
     def _plan(self, key: str, pod: Obj) -> None:
         if pod["spec"]["nodeName"] in self._kubelets.failed:
             return

@@ -7,15 +7,21 @@ from collections.abc import Callable
 import anyio
 
 from kubepy.api.resources import NODES, PODS
-from kubepy.client import Client, EventRecorder
+from kubepy.client import Client, ConnectionFailed, EventRecorder
 from kubepy.informer import SharedInformerFactory
-from kubepy.machinery import meta
+from kubepy.machinery import errors, meta
+from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
 from kubepy.simnode.config import SimNodeConfig
 from kubepy.simnode.nodes import SIMULATED, SimulatedKubelets
 from kubepy.simnode.pods import PodPlayer
+from kubepy.simnode.stage import Stage
 from kubepy.util.clock import Clock
+from kubepy.util.logging import get_logger
 
+log = get_logger(__name__)
+
+RETRY = 0.05  # seconds
 FAILED = "simnode.kubepy.io/failed"
 
 
@@ -34,6 +40,7 @@ class SimulatedNodes:
         factory: SharedInformerFactory | None = None,
     ) -> None:
         self._clock = clock
+        self._stages = config.stages
         self._factory = factory or SharedInformerFactory(client, clock)
         self._owns_factory = factory is None
         self._recorder = EventRecorder(client, "kubelet", clock=clock)
@@ -64,6 +71,17 @@ class SimulatedNodes:
             self._recovered.append(name)
             self._wake.set()
 
+    def add_stage(self, stage: Stage) -> None:
+        """One stage more, for the pods that are there, too."""
+        self._stages.append(stage)
+        self._player.plan_anew()
+
+    def remove_stage(self, stage: Stage) -> None:
+        """Take a stage out again; one that is not there is no error."""
+        if stage in self._stages:
+            self._stages.remove(stage)
+            self._player.plan_anew()
+
     async def run(self, *, ready: Callable[[], None] = lambda: None) -> None:
         """Simulate until cancelled; `ready` is called when all nodes are registered."""
         async with anyio.create_task_group() as group:
@@ -93,8 +111,15 @@ class SimulatedNodes:
     async def _report_recovered(self) -> None:
         while True:
             while self._recovered:
-                name = self._recovered.pop(0)
-                await self._kubelets.renew(name)
-                await self._kubelets.report_ready(name)
+                name = self._recovered[0]
+                try:
+                    await self._kubelets.renew(name)
+                    await self._kubelets.report_ready(name)
+                except (StatusError, ConnectionFailed) as error:
+                    if not errors.is_not_found(error):
+                        log.info("recovery not reported, trying again", node=name, error=str(error))
+                        await self._clock.sleep(RETRY)
+                        continue
+                self._recovered.remove(name)
             self._wake = anyio.Event()
             await self._wake.wait()

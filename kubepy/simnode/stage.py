@@ -86,7 +86,8 @@ class Next:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step in a pod's life. Of several that match, one is chosen by `weight`.
+    """One step in a pod's life. Of several that match, those of the highest `priority` count, and of these
+    one is chosen by `weight`.
 
     It comes after `delay` seconds and up to `jitter` more.
     """
@@ -97,6 +98,7 @@ class Stage:
     delay: float = 0.0
     jitter: float = 0.0
     weight: int = 1
+    priority: int = 0
 
     def __post_init__(self) -> None:
         if self.delay < 0 or self.jitter < 0 or self.weight < 0:
@@ -119,6 +121,9 @@ DEFAULT_STAGES: tuple[Stage, ...] = (
 def choose(stages: Iterable[Stage], pod: Obj, rng: random.Random) -> Stage | None:
     """The stage that comes next for the pod, if any."""
     matching = [stage for stage in stages if stage.weight and stage.when.matches(pod)]
+    if len(matching) > 1:
+        highest = max(stage.priority for stage in matching)
+        matching = [stage for stage in matching if stage.priority == highest]
     if len(matching) < 2:
         return matching[0] if matching else None
     return rng.choices(matching, [stage.weight for stage in matching])[0]
