@@ -1,0 +1,35 @@
+"""A true cluster inside a test: kubepy's own API server, controllers, scheduler and simulated nodes.
+
+`Cluster` (asynchronous) and `SyncCluster` (in a thread) are what tests hold, `plugin` gives pytest the
+fixtures `kube_cluster`, `kube_cluster_module` and `kube_cluster_session`. Below: `control_plane` composes the
+components in one event loop, `clock` is their time, `dispatcher` sees every request, `settling` tells when
+all is at rest, `faults`, `trace`, `snapshots` and `waiting` are what their names say.
+
+The components are the real ones and are imitated nowhere; what a test needs of them is hooked in from here.
+Imports nothing that only Linux has, needs no root, and listens on the loopback only.
+"""
+
+from kubepy.testing.clock import VirtualClock
+from kubepy.testing.cluster import Cluster
+from kubepy.testing.control_plane import Options
+from kubepy.testing.faults import Fault, Faults
+from kubepy.testing.settling import Unsettled
+from kubepy.testing.snapshots import Snapshot
+from kubepy.testing.sync import SyncCluster
+from kubepy.testing.trace import Request, Trace
+from kubepy.testing.waiting import NotSeen, RecordedEvent
+
+__all__ = [
+    "Cluster",
+    "Fault",
+    "Faults",
+    "NotSeen",
+    "Options",
+    "RecordedEvent",
+    "Request",
+    "Snapshot",
+    "SyncCluster",
+    "Trace",
+    "Unsettled",
+    "VirtualClock",
+]

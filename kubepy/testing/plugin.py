@@ -1,0 +1,132 @@
+"""Fixtures for pytest: a cluster per test, per module, per session. Loaded by its entry point.
+
+`@pytest.mark.kube_cluster(nodes=3, frozen=True)` on a test gives its cluster other options, those of
+kubepy.testing.Options.
+kubepy is imported by the first test that asks for a cluster, not before.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from kubepy.testing.cluster import Cluster
+    from kubepy.testing.snapshots import Snapshot
+    from kubepy.testing.sync import SyncCluster
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+try:
+    _asyncio_fixture: _Decorator | None = importlib.import_module("pytest_asyncio").fixture
+except ImportError:
+    _asyncio_fixture = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "kube_cluster(**options): options of this test's kube_cluster (kubepy.testing.Options)"
+    )
+
+
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("kube_cluster"))):
+        found |= marker.kwargs
+    return found
+
+
+@pytest.fixture
+def kube_cluster(request: pytest.FixtureRequest) -> Cluster | SyncCluster:
+    """A cluster of the test's own: a `Cluster` in an asynchronous test's event loop, else a `SyncCluster`."""
+    test = getattr(request.node, "function", None)
+    test = getattr(getattr(test, "hypothesis", None), "inner_test", test)
+    if not inspect.iscoroutinefunction(test):
+        found = request.getfixturevalue("_kube_cluster_sync")
+    elif "anyio_backend" in request.fixturenames or _asyncio_fixture is None:
+        found = request.getfixturevalue("_kube_cluster_anyio")
+    else:
+        found = request.getfixturevalue("_kube_cluster_asyncio")
+    result: Cluster | SyncCluster = found
+    return result
+
+
+@pytest.fixture
+def _kube_cluster_sync(request: pytest.FixtureRequest) -> SyncCluster:
+    warm: WarmClusters = request.getfixturevalue("_warm_kube_clusters")
+    return warm.take(_options(request))
+
+
+@pytest.fixture(scope="session")
+def _warm_kube_clusters() -> Iterator[WarmClusters]:
+    clusters = WarmClusters()
+    yield clusters
+    clusters.stop()
+
+
+class WarmClusters:
+    """The clusters of synchronous tests, one for each set of options; each test finds its own as new."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[SyncCluster, Snapshot]] = {}
+
+    def take(self, options: dict[str, Any]) -> SyncCluster:
+        """The cluster with these options, in the state of a new one."""
+        from kubepy.testing.sync import SyncCluster
+
+        key = repr(sorted(options.items()))
+        if key in self._known:
+            cluster, beginning = self._known[key]
+            cluster.reset(beginning)
+        else:
+            cluster = SyncCluster(**options)
+            cluster.start()
+            self._known[key] = cluster, cluster.snapshot()
+        return cluster
+
+    def stop(self) -> None:
+        """End them all."""
+        while self._known:
+            self._known.popitem()[1][0].stop()
+
+
+async def _in_loop(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    from kubepy.testing.cluster import Cluster
+
+    async with Cluster(**_options(request)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def _kube_cluster_anyio(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    async for cluster in _in_loop(request):
+        yield cluster
+
+
+if _asyncio_fixture is not None:
+
+    @_asyncio_fixture
+    async def _kube_cluster_asyncio(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+        async for cluster in _in_loop(request):
+            yield cluster
+
+
+@pytest.fixture(scope="module")
+def kube_cluster_module(request: pytest.FixtureRequest) -> Iterator[SyncCluster]:
+    """One cluster for a module's tests, in a thread; asynchronous tests take its `aio`."""
+    from kubepy.testing.sync import SyncCluster
+
+    with SyncCluster(**_options(request)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kube_cluster_session() -> Iterator[SyncCluster]:
+    """One cluster for the whole run, in a thread; asynchronous tests take its `aio`."""
+    from kubepy.testing.sync import SyncCluster
+
+    with SyncCluster() as cluster:
+        yield cluster

@@ -1,0 +1,59 @@
+"""What the fixtures promise: each test finds a new cluster, however it is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubepy.api.resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, NAMESPACES, PODS
+from kubepy.testing import Cluster, SyncCluster
+
+from .objects import config_map, deployment, widget_definition
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_nothing_is_left_of_the_test_before(kube_cluster: SyncCluster, turn: int) -> None:
+    client = kube_cluster.client
+    names = {o["metadata"]["name"] for o in client.list(CONFIG_MAPS, namespace="default")["items"]}
+    assert names == {"kube-root-ca.crt"}
+    assert not client.list(PODS)["items"]
+    assert not client.list(CRDS)["items"]
+    assert {n["metadata"]["name"] for n in client.list(NAMESPACES)["items"]} == {
+        "default",
+        "kube-node-lease",
+        "kube-public",
+        "kube-system",
+    }
+    client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"n{turn}"}})
+    client.create(CONFIG_MAPS, config_map("c"))
+    client.create(CRDS, widget_definition())
+    client.create(DEPLOYMENTS, deployment())
+    kube_cluster.faults.fail_node(kube_cluster.nodes[0])
+    if turn:  # in the midst of it, or after
+        kube_cluster.settle()
+        kube_cluster.advance(minutes=10)
+
+
+@pytest.mark.anyio
+async def test_an_asynchronous_test_has_the_cluster_in_its_own_loop(kube_cluster: Cluster) -> None:
+    import asyncio
+
+    assert kube_cluster.plane.loop is asyncio.get_running_loop()
+
+
+@pytest.mark.kube_cluster(nodes=3)
+def test_a_mark_gives_options(kube_cluster: SyncCluster) -> None:
+    assert len(kube_cluster.nodes) == 3
+
+
+def test_wider_scopes_are_one_cluster(
+    kube_cluster_module: SyncCluster, kube_cluster_session: SyncCluster
+) -> None:
+    kube_cluster_module.client.create(CONFIG_MAPS, config_map("shared"))
+    assert kube_cluster_session.url != kube_cluster_module.url
+
+
+@pytest.mark.anyio
+async def test_wider_scopes_serve_asynchronous_tests(kube_cluster_module: SyncCluster) -> None:
+    view = kube_cluster_module.aio
+    await view.client.get(CONFIG_MAPS, "shared", namespace="default")
+    await view.stop()
