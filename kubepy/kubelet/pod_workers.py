@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import anyio
 import anyio.abc
 
@@ -14,6 +16,17 @@ from kubepy.machinery.meta import Obj
 from kubepy.util.logging import get_logger
 
 log = get_logger(__name__)
+
+
+def newest(pods: Sequence[Obj], namespace: str, name: str, uid: str = "") -> Obj | None:
+    """The pod of that name (and uid, where given); pods are in the order in which they came.
+
+    A pod that is gone may still be cleaned up after when the next one of its name runs already.
+    """
+    for pod in reversed(pods):
+        if meta.namespace(pod) == namespace and meta.name(pod) == name and uid in ("", meta.uid(pod)):
+            return pod
+    return None
 
 
 class PodWorkers:
@@ -44,11 +57,8 @@ class PodWorkers:
 
     def find(self, namespace: str, name: str, uid: str = "") -> PodWorker | None:
         """The worker of a pod by its name (and uid, where given)."""
-        for worker in self._workers.values():
-            same_name = meta.namespace(worker.pod) == namespace and meta.name(worker.pod) == name
-            if same_name and uid in ("", meta.uid(worker.pod)):
-                return worker
-        return None
+        found = newest([worker.pod for worker in self._workers.values()], namespace, name, uid)
+        return None if found is None else self._workers[meta.uid(found)]
 
     @property
     def pods(self) -> list[Obj]:

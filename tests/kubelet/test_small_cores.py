@@ -1,12 +1,14 @@
 """DNS, hosts files, resources, back-off, log lines, node status."""
 
 from pathlib import Path
+from typing import Any
 
 from kubepy.cri import RuntimeCondition, RuntimeVersion
 from kubepy.kubelet.config import KubeletConfig, Taint
 from kubepy.kubelet.dns import ClusterDNS, ResolvConf, host_name, hosts_file
 from kubepy.kubelet.node.facts import MachineFacts
 from kubepy.kubelet.node.status import RuntimeHealth, initial_node, may_set_itself, node_conditions
+from kubepy.kubelet.pod_workers import newest
 from kubepy.kubelet.resources import (
     CgroupResources,
     container_resources,
@@ -133,3 +135,13 @@ def test_a_node_registers_without_labels_that_are_not_its_own(tmp_path: Path) ->
     assert "node-role.kubernetes.io/control-plane" not in labels
     assert node["spec"]["taints"] == [{"key": "a", "effect": "NoSchedule"}]
     assert may_set_itself("node.kubernetes.io/instance-type")
+
+
+def test_of_two_pods_of_one_name_the_newer_one_is_meant() -> None:
+    def one(uid: str, name: str = "store-1") -> dict[str, Any]:
+        return {"metadata": {"name": name, "namespace": "ns", "uid": uid}}
+
+    pods = [one("going"), one("other", "store-0"), one("new")]
+    assert newest(pods, "ns", "store-1") == pods[2]
+    assert newest(pods, "ns", "store-1", "going") == pods[0]
+    assert newest(pods, "elsewhere", "store-1") is None
