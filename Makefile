@@ -10,10 +10,13 @@ DEBIAN := containerd runc containernetworking-plugins iptables nftables conntrac
 	iproute2 util-linux procps ethtool kmod ca-certificates \
 	python3 python3-venv python3-dev gcc libc6-dev
 MACHINES_DEBIAN := systemd-container debootstrap
+VAGRANT_DEBIAN := vagrant vagrant-libvirt libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients \
+	qemu-system-x86 qemu-utils dnsmasq-base rsync extlinux parted
 TEST_DEBIAN := systemd curl bsdutils etcd-server etcd-client
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 
-.PHONY: help up down status install packages clients test lint types unit integration test-machines bench clean
+.PHONY: help up down status install packages clients test lint types unit integration test-machines \
+	vagrant-test bench clean
 
 help:
 	@sed -n 's/^# \?//p;/^SHELL/q' Makefile
@@ -33,7 +36,7 @@ install: packages $(VENV)/.installed
 # Only what is missing is installed, so a second run asks no package index.
 packages:
 ifeq ($(ROOT),yes)
-	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)) $(if $(filter test-machines,$(MAKECMDGOALS)),$(TEST_DEBIAN) $(MACHINES_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
+	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)) $(if $(filter test-machines vagrant-test,$(MAKECMDGOALS)),$(TEST_DEBIAN) $(MACHINES_DEBIAN)) $(if $(filter vagrant-test,$(MAKECMDGOALS)),$(VAGRANT_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
 	if [ -n "$$missing" ]; then \
 		echo "installing $$missing"; \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
@@ -75,6 +78,10 @@ integration: install clients
 # The cluster as systemd services on four machines (systemd-nspawn), set up by deploy/.
 test-machines: install clients
 	$(BIN)/pytest integration/machines
+
+# `vagrant up` itself, on libvirt without KVM: slow, by hand or nightly.
+vagrant-test: install
+	$(BIN)/python -m integration.machines.vagrant_test
 
 bench: install
 	$(BIN)/python -m bench api
