@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from bench import api, pod, scale, scheduler, workloads
+from bench import api, operator, pod, scale, scheduler, workloads
 from bench.report import Report
 from bench.servers import ServerError
 
@@ -19,6 +19,7 @@ MODULES: dict[str, Any] = {
     "pod": pod,
     "scheduler": scheduler,
     "workloads": workloads,
+    "operator": operator,
 }
 
 

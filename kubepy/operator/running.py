@@ -55,12 +55,15 @@ def run(
     name: str,
     log_format: Literal["json", "console"] = "json",
     log_level: str = "info",
+    uvloop: bool = True,
     **options: Any,
 ) -> int:
     """Run an operator until SIGTERM or SIGINT; the exit status. `options` are those of `serve`.
+
+    The event loop is uvloop's, or asyncio's own with `uvloop=False`.
 
     if __name__ == "__main__":
         sys.exit(run(setup, name="web-operator", leader_election=True))
     """
     logging.configure(name, level=log_level, fmt=log_format)
-    return run_component(lambda: serve(setup, name=name, **options))
+    return run_component(lambda: serve(setup, name=name, **options), use_uvloop=uvloop)
