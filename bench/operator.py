@@ -201,6 +201,8 @@ async def _measure(
         figures = Figures(min(times) - begin, max(times) - begin)
         figures.cpu, figures.server_cpu = process.cpu, server.cpu - server_before
         await anyio.sleep(2)
+        if process.process.poll() is not None:
+            raise ServerError(f"{program} has ended: {log.read_text()[-2000:]}")
         figures.resident = process.resident
         for number in range(changes):
             name, size = f"w{number}", objects + number + 1

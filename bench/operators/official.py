@@ -24,11 +24,21 @@ def reconcile(api: Any, widget: dict[str, Any]) -> None:
 def main() -> None:
     client.config.load_kube_config()
     api = client.client.CustomObjectsApi()
-    listed = api.list_namespaced_custom_object(GROUP, VERSION, sys.argv[1], PLURAL)
-    for widget in listed["items"]:
-        reconcile(api, widget)
-    version = listed["metadata"]["resourceVersion"]
-    del listed
+    while True:
+        listed = api.list_namespaced_custom_object(GROUP, VERSION, sys.argv[1], PLURAL)
+        for widget in listed["items"]:
+            reconcile(api, widget)
+        version = listed["metadata"]["resourceVersion"]
+        del listed
+        try:
+            follow(api, version)
+        except client.client.ApiException as error:
+            if error.status != 410:
+                raise
+
+
+def follow(api: Any, version: str) -> None:
+    """Watch until the server no longer knows the version (ApiException 410)."""
     while True:
         stream = client.watch.Watch().stream(
             api.list_namespaced_custom_object, GROUP, VERSION, sys.argv[1], PLURAL, resource_version=version
