@@ -8,6 +8,7 @@ schema, defaults become defaults, `markers` in Annotated add limits, CEL rules a
 msgspec and pydantic are never imported, only used through classes that are theirs already.
 """
 
+from kubepy.operator.crd.conditions import Condition, Conditions
 from kubepy.operator.crd.definition import CustomResource, Resource, Scale, Version
 from kubepy.operator.crd.installing import NotEstablished, install
 from kubepy.operator.crd.markers import (
@@ -26,6 +27,8 @@ from kubepy.operator.crd.schema import SchemaError, schema_of
 
 __all__ = [
     "Column",
+    "Condition",
+    "Conditions",
     "CustomResource",
     "Field",
     "IntOrString",
