@@ -7,7 +7,7 @@ import anyio
 import pytest
 from web import APPS, AppSpec, setup
 
-from kubepy.api.resources import DEPLOYMENTS, EVENTS, INGRESSES
+from kubepy.api.resources import DEPLOYMENTS, EVENTS, INGRESSES, SERVICES
 from kubepy.client import Client
 from kubepy.machinery import conditions, errors
 from kubepy.operator import serve
@@ -73,6 +73,7 @@ async def test_an_app_lives_and_dies(client: Client) -> None:
     await client.delete(APPS.gvr, "shop", namespace="default")
     await eventually(lambda: gone(client, APPS.gvr))
     await eventually(lambda: gone(client, DEPLOYMENTS))
+    await eventually(lambda: gone(client, SERVICES))
 
 
 async def told(client: Client, message: str) -> bool:
