@@ -16,7 +16,7 @@ TEST_DEBIAN := systemd curl bsdutils etcd-server etcd-client
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 
 .PHONY: help up down status install packages clients test lint types unit integration test-machines \
-	vagrant-test bench clean
+	vagrant-test docs bench clean
 
 help:
 	@sed -n 's/^# \?//p;/^SHELL/q' Makefile
@@ -86,6 +86,11 @@ vagrant-test: install
 bench: install
 	$(BIN)/python -m bench api
 	$(BIN)/python -m bench pod
+
+# The site about operators, into build/site; a link that leads nowhere fails.
+docs: install
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
