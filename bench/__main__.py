@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from bench import api, operator, pod, scale, scheduler, workloads
+from bench import api, operator, pod, scale, scheduler, testing, workloads
 from bench.report import Report
 from bench.servers import ServerError
 
@@ -20,6 +20,7 @@ MODULES: dict[str, Any] = {
     "scheduler": scheduler,
     "workloads": workloads,
     "operator": operator,
+    "testing": testing,
 }
 
 
