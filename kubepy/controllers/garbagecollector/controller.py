@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from functools import partial
 
 import anyio
+from anyio.abc import TaskGroup
 
-from kubepy.api.resources import API_SERVICES, CRDS
+from kubepy.api.resources import API_SERVICES, BY_GVR, CRDS
 from kubepy.client import ConnectionFailed
 from kubepy.controllers.context import Context
 from kubepy.controllers.discovery import served_resources
 from kubepy.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
-from kubepy.informer import SharedInformerFactory
+from kubepy.informer import SharedInformer, SharedInformerFactory
 from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.gvk import GVR
@@ -63,6 +64,8 @@ class GarbageCollector:
             tuple[str, str], tuple[GVR, bool]
         ] = {}  # (apiVersion, kind) -> (resource, namespaced)
         self._watched: set[GVR] = set()
+        self._custom: dict[GVR, anyio.CancelScope] = {}
+        self._tasks: TaskGroup
         self._synced = anyio.Event()
         self._served_changed = anyio.Event()
         self.controller = Controller("garbage-collector", self.reconcile, workers=5)
@@ -70,6 +73,7 @@ class GarbageCollector:
     async def run(self) -> None:
         """Watch every resource that can be deleted, those that appear later too."""
         async with anyio.create_task_group() as group:
+            self._tasks = group
             if self._own_caches:
                 group.start_soon(self._factory.run)
             while True:
@@ -86,22 +90,44 @@ class GarbageCollector:
                 self._served_changed = anyio.Event()
 
     async def _discover(self) -> None:
-        for gvr, namespaced, kind in await served_resources(self._client, VERBS):
+        served = await served_resources(self._client, VERBS)
+        for gone in self._custom.keys() - {gvr for gvr, _, _ in served}:
+            self._custom.pop(gone).cancel()
+            self._watched.discard(gone)
+        for gvr, namespaced, kind in served:
             version = f"{gvr.group}/{gvr.version}" if gvr.group else gvr.version
             self._kinds[(version, kind)] = (gvr, namespaced)
             if gvr in self._watched or (gvr.group, gvr.resource) in IGNORED:
                 continue
             self._watched.add(gvr)
-            self._factory.informer(gvr).add_handler(
+            informer = self._factory.informer(gvr) if gvr in BY_GVR else self._custom_informer(gvr)
+            informer.add_handler(
                 on_add=partial(self._put, gvr),
                 on_update=partial(self._changed, gvr),
-                on_delete=lambda obj: self._look_at(self._graph.remove(meta.uid(obj))),
+                on_delete=partial(self._removed, gvr),
             )
+
+    def _custom_informer(self, gvr: GVR) -> SharedInformer:
+        """An informer of our own: it ends when the resource is served no longer."""
+        informer = SharedInformer(self._client, gvr, clock=self._clock, transform=metadata_only)
+        scope = self._custom[gvr] = anyio.CancelScope()
+
+        async def run() -> None:
+            with scope:
+                await informer.run()
+
+        self._tasks.start_soon(run)
+        return informer
 
     def _put(self, gvr: GVR, obj: Obj) -> None:
         if gvr in (CRDS, API_SERVICES):
             self._served_changed.set()  # there may be kinds to watch that were not there before
         self._look_at(self._graph.put(gvr, obj))
+
+    def _removed(self, gvr: GVR, obj: Obj) -> None:
+        if gvr in (CRDS, API_SERVICES):
+            self._served_changed.set()
+        self._look_at(self._graph.remove(meta.uid(obj)))
 
     def _changed(self, gvr: GVR, old: Obj, new: Obj) -> None:
         self._put(gvr, new)
