@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kubepy.api.resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, NAMESPACES, PODS
+from kubepy.machinery.gvk import GVR
 from kubepy.testing import Cluster, SyncCluster
 
 from .objects import config_map, deployment, widget_definition
+
+WIDGETS = GVR("example.com", "v1", "widgets")
 
 
 @pytest.mark.parametrize("turn", range(3))
@@ -57,3 +60,30 @@ async def test_wider_scopes_serve_asynchronous_tests(kube_cluster_module: SyncCl
     view = kube_cluster_module.aio
     await view.client.get(CONFIG_MAPS, "shared", namespace="default")
     await view.stop()
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_custom_resources_come_anew_in_each_test(kube_cluster: SyncCluster, turn: int) -> None:
+    client = kube_cluster.client
+    client.create(CRDS, widget_definition())
+    kube_cluster.wait_for("crd", "widgets.example.com", condition="Established")
+    owner = client.create(
+        WIDGETS,
+        {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "default"}},
+    )
+    owned = config_map("owned")
+    owned["metadata"]["ownerReferences"] = [
+        {
+            "apiVersion": "example.com/v1",
+            "kind": "Widget",
+            "name": "w",
+            "uid": owner["metadata"]["uid"],
+        }
+    ]
+    client.create(CONFIG_MAPS, owned)
+    kube_cluster.settle()
+    client.get(CONFIG_MAPS, "owned", namespace="default")
+    client.delete(WIDGETS, "w", namespace="default")
+    kube_cluster.settle()
+    names = {o["metadata"]["name"] for o in client.list(CONFIG_MAPS, namespace="default")["items"]}
+    assert names == {"kube-root-ca.crt"}
