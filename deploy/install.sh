@@ -63,7 +63,7 @@ grep -qw overlay /proc/filesystems || modprobe overlay
 [ -d /proc/sys/net/bridge ] || modprobe br_netfilter
 sysctl -q -p /etc/sysctl.d/60-kubepy.conf
 systemd-tmpfiles --create /etc/tmpfiles.d/kubepy.conf
-for unit in "$checkout"/systemd/*.service "$checkout"/systemd/*.service.d/*.conf; do
+for unit in "$checkout"/systemd/*.service "$checkout"/systemd/*.timer "$checkout"/systemd/*.service.d/*.conf; do
 	[ ! -e "$unit" ] || put "$unit" "/etc/systemd/system/${unit#"$checkout"/systemd/}"
 done
 [ -z "$changed" ] || systemctl daemon-reload

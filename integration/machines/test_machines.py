@@ -160,6 +160,10 @@ def test_certificates_are_renewed_and_no_pod_restarts(lab: Lab, web: Namespace) 
             assert machine.ok("sh", "-c", serials) != old
             assert machine.ok("sha256sum", "/etc/kubepy/pki/ca.crt") == authority
             assert "364d" in machine.ok("kubepy", "certs", "check")
+        for machine in lab.machines.values():
+            assert machine.active("kubepy-certs.timer")
+            machine.ok("systemctl", "start", "kubepy-certs.service")
+            assert "nothing to renew" in machine.journal("kubepy-certs.service")
     lab.take_kubeconfig()
     settle(lab, web)
     assert containers(web) == before

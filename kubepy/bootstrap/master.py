@@ -67,6 +67,7 @@ async def init(
     report.step("services")
     services.start(paths, services.MASTER[:3], clock)
     services.start(paths, services.MASTER[3:], clock, block=False)
+    services.keep_renewing()
     report.done("services")
     client_config = ClientConfig.from_kubeconfig(paths.admin_kubeconfig)
     async with Client(client_config, user_agent="kubepy-init", clock=clock) as client:

@@ -21,6 +21,7 @@ MASTER = (
     "kubepy-kubelet",
     "kubepy-proxy",
 )
+RENEWAL = "kubepy-certs.timer"
 UNIT_FOLDER = Path("/etc/systemd/system")
 DISTRIBUTION = "kubepy-k8s"
 
@@ -65,10 +66,17 @@ def start(paths: Paths, units: tuple[str, ...], clock: Clock, *, block: bool = T
     for unit in units:
         if _is_current(paths, unit, clock):
             continue
-        systemctl("reset-failed", unit) if systemctl_states("is-failed", (unit,))[unit] == "failed" else None
+        if systemctl_states("is-failed", (unit,))[unit] == "failed":
+            systemctl("reset-failed", unit)
         systemctl("restart", *(() if block else ("--no-block",)), unit)
         started.append(unit)
     return started
+
+
+def keep_renewing() -> None:
+    """Have certificates looked at every day."""
+    if systemctl_states("is-active", (RENEWAL,))[RENEWAL] != "active":
+        systemctl("enable", "--quiet", "--now", RENEWAL)
 
 
 def systemctl_states(question: str, units: tuple[str, ...]) -> dict[str, str]:
@@ -81,8 +89,8 @@ def systemctl_states(question: str, units: tuple[str, ...]) -> dict[str, str]:
 
 
 def stop(units: tuple[str, ...]) -> None:
-    """Stop and disable those that are there, the last first."""
-    for unit in reversed(units):
+    """Stop and disable those that are there, the last first; no certificate is renewed any more."""
+    for unit in (RENEWAL, *reversed(units)):
         if systemctl_states("is-enabled", (unit,))[unit] == "not-found":
             continue
         subprocess.run(["systemctl", "disable", "--quiet", "--now", unit], capture_output=True, text=True)

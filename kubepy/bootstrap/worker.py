@@ -72,6 +72,7 @@ async def join(wanted: Join, paths: Paths, clock: Clock, report: Report) -> bool
             report.done("keys and configuration")
         report.step("node")
         started = services.start(paths, services.WORKER, clock, block=False)
+        services.keep_renewing()
         await waiting.node_ready(client, wanted.node_name, clock)
         report.done("node")
     return before is None or bool(started)
