@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,24 +36,46 @@ def mirror() -> str:
 
 
 def root() -> Path:
-    """The root file system; made the first time, and when what it carries changes.
-
-    It carries kubepy's dependencies, as a box would: only kubepy itself is installed in each run.
-    """
+    """The root file system; made the first time, and when its packages change."""
     listed = run(str(CHECKOUT / "deploy/packages.sh"), "--list").split()
     packages = sorted({*SYSTEM, *listed})
-    carried = dependencies()
-    target = CACHE / f"base-{_digest(FORMAT, SUITE, carried.name, *packages)}"
+    target = CACHE / f"base-{_digest(FORMAT, SUITE, *packages)}"
     with _locked():
         if not target.exists():
-            draft = CACHE / "base.draft"
-            shutil.rmtree(draft, ignore_errors=True)
+            # A folder of its own: a debootstrap whose parent was killed may be at work still.
+            draft = Path(tempfile.mkdtemp(prefix="base.draft-", dir=CACHE))
+            draft.chmod(0o755)
             include = f"--include={','.join(packages)}"
             run("debootstrap", "--variant=minbase", include, SUITE, str(draft), mirror())
-            _bake(draft, carried)
+            _trim(draft)
             draft.rename(target)
             _remove_others(target, "base-*")
     return target
+
+
+def layers() -> list[Path]:
+    """For an overlay, the uppermost first: kubepy's dependencies, as a box would carry them, and ``root``.
+
+    Only kubepy itself is installed in each run.
+    """
+    lowest, carried = root(), dependencies()
+    target = CACHE / f"layer-{_digest(lowest.name, carried.name)}"
+    with _locked():
+        if not target.exists():
+            scratch = Path(tempfile.mkdtemp(prefix="layer.draft-", dir=CACHE))
+            for name in ("upper", "work", "root"):
+                (scratch / name).mkdir()
+            mounted = scratch / "root"
+            options = f"lowerdir={lowest},upperdir={scratch}/upper,workdir={scratch}/work"
+            run("mount", "-t", "overlay", "kubepy-layer", "-o", options, str(mounted))
+            try:
+                _install_dependencies(mounted, carried)
+            finally:
+                run("umount", str(mounted))
+            (scratch / "upper").rename(target)
+            shutil.rmtree(scratch)
+            _remove_others(target, "layer-*")
+    return [target, lowest]
 
 
 def dependencies() -> Path:
@@ -114,19 +137,22 @@ def run(*command: str, environment: dict[str, str] | None = None, timeout: float
     return done.stdout
 
 
-def _bake(draft: Path, carried: Path) -> None:
-    inside = draft / "wheels"
-    shutil.copytree(carried, inside)
-    run("chroot", str(draft), "python3", "-m", "venv", "/opt/kubepy/.venv")
-    pip = ("/opt/kubepy/.venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--no-deps")
-    run("chroot", str(draft), *pip, *(f"/wheels/{wheel.name}" for wheel in sorted(inside.glob("*.whl"))))
-    shutil.rmtree(inside)
+def _trim(draft: Path) -> None:
     for archive in (draft / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
     for name in ("etc/machine-id", "etc/resolv.conf", "etc/hostname"):
         (draft / name).unlink(missing_ok=True)
     # No machine has a name server: what the cluster's DNS does not know does not exist.
     (draft / "etc/resolv.conf").touch()
+
+
+def _install_dependencies(mounted: Path, carried: Path) -> None:
+    inside = mounted / "wheels"
+    shutil.copytree(carried, inside)
+    run("chroot", str(mounted), "python3", "-m", "venv", "/opt/kubepy/.venv")
+    pip = ("/opt/kubepy/.venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--no-deps")
+    run("chroot", str(mounted), *pip, *(f"/wheels/{wheel.name}" for wheel in sorted(inside.glob("*.whl"))))
+    shutil.rmtree(inside)
 
 
 def _remove_others(kept: Path, pattern: str) -> None:

@@ -43,7 +43,7 @@ class Lab:
         return [self.machines[name] for name in WORKERS]
 
     def create(self) -> None:
-        root = base.root()
+        layers = base.layers()
         self.shared.mkdir()
         base.wheels(self.shared / "wheels")
         _remove_bridge()
@@ -52,7 +52,7 @@ class Lab:
         base.run("ip", "link", "set", BRIDGE, "up")
         binds = {base.CHECKOUT: "/vagrant", self.shared: "/shared"}
         for machine in self.machines.values():
-            machine.create(root, f"{SUBNET}.1", binds)
+            machine.create(layers, f"{SUBNET}.1", binds)
         self.boot(self.machines.values())
 
     def boot(self, machines: Iterable[Machine]) -> None:

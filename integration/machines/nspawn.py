@@ -52,11 +52,12 @@ class Machine:
         self._stopping = False
         self.boots = 0
 
-    def create(self, base: Path, gateway: str, binds: dict[Path, str]) -> None:
+    def create(self, lower: list[Path], gateway: str, binds: dict[Path, str]) -> None:
         """Its files, network and cgroups; ``binds`` are shown to it read-only."""
         for name in ("upper", "work", "root", "state"):
             (self.folder / name).mkdir(parents=True)
-        layers = f"lowerdir={base},upperdir={self.folder}/upper,workdir={self.folder}/work"
+        lowest = ":".join(map(str, lower))
+        layers = f"lowerdir={lowest},upperdir={self.folder}/upper,workdir={self.folder}/work"
         run("mount", "-t", "overlay", self.namespace, "-o", layers, str(self.root))
         self._write("etc/hostname", f"{self.name}\n")
         self._write("etc/hosts", f"127.0.0.1 localhost\n{self.address} {self.name}\n")

@@ -102,14 +102,15 @@ def main() -> int:
 
 def make_box() -> Path:
     """A box of the machines' root file system with a kernel and a boot loader; kept until that changes."""
-    root = base.root()
-    box = WORK / f"{root.name}.box"
+    layers = base.layers()
+    box = WORK / f"{layers[0].name}.box"
     if box.exists():
         return box
     shutil.rmtree(WORK, ignore_errors=True)
     tree, disk = WORK / "tree", WORK / "disk.raw"
-    WORK.mkdir(parents=True)
-    base.run("cp", "-a", "--reflink=auto", str(root), str(tree))
+    tree.mkdir(parents=True)
+    for layer in reversed(layers):
+        base.run("cp", "-a", f"{layer}/.", str(tree))
     _make_bootable(tree)
     base.run("truncate", "-s", f"{SIZE_GB}G", str(disk))
     layout = ("mklabel", "msdos", "mkpart", "primary", "ext4", "1MiB", "100%", "set", "1", "boot", "on")
@@ -123,8 +124,10 @@ def make_box() -> Path:
         base.run("mkfs.ext4", "-q", "-O", "^64bit,^metadata_csum", loop)
         base.run("mount", loop, str(mounted))
         base.run("cp", "-a", f"{tree}/.", str(mounted))
-        base.run("extlinux", "--install", str(mounted / "boot"))
-        (mounted / "boot/extlinux.conf").write_text(BOOT)
+        loader = mounted / "boot/extlinux"
+        loader.mkdir()
+        (loader / "extlinux.conf").write_text(BOOT)
+        base.run("extlinux", "--install", str(loader))
     finally:
         subprocess.run(["umount", str(mounted)])
         subprocess.run(["losetup", "--detach", loop])
