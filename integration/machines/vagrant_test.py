@@ -192,4 +192,6 @@ def libvirt() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    # so that virtual machines, networks and libvirtd go in that case too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
