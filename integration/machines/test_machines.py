@@ -236,6 +236,7 @@ class TestNodeDrainedResetAndJoinedAgain:
         worker.ok("kubepy", "reset", "--force")
         assert "KUBE-" not in worker.ok("iptables-legacy-save")
         assert "cni0" not in worker.ok("ip", "link")
+        assert "10.244." not in worker.ok("ip", "route")
         assert "containerd-shim" not in worker.ok("ps", "-eo", "args")
         assert worker.ask("ls", "-A", "/etc/kubepy").returncode != 0
         assert worker.ok("ls", "-A", "/var/lib/kubepy") == ""

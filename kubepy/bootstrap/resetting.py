@@ -13,6 +13,8 @@ from kubepy.cluster import cgroups, containerd, kubectl_command, mounts, preflig
 from kubepy.cluster.lifecycle import Report
 from kubepy.cluster.paths import Paths
 from kubepy.cluster.processes import find, terminate
+from kubepy.cni.conflist import BRIDGE
+from kubepy.cni.routes import ROUTE_PROTOCOL, VXLAN_DEVICE
 from kubepy.util.clock import Clock
 
 PODS = "/kubepods"
@@ -84,8 +86,10 @@ def _remove_rules(tool: str) -> None:
 
 
 def _remove_devices() -> None:
-    """The pods' bridge, and the tunnel between nodes."""
-    for device in ("cni0", "kubepy.vxlan"):
+    """The routes to other nodes' pods, the pods' bridge, and the tunnel between nodes."""
+    flush = ["ip", "route", "flush", "proto", str(ROUTE_PROTOCOL)]
+    subprocess.run(flush, capture_output=True, text=True, check=True)
+    for device in (BRIDGE, VXLAN_DEVICE):
         if Path("/sys/class/net", device).exists():
             subprocess.run(["ip", "link", "delete", device], capture_output=True, text=True, check=True)
 
