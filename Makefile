@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian 12+ or Ubuntu machine, as root:
 #   make up      a cluster: one master and three workers
-#   make test    lint, types, unit, API and integration tests
+#   make test    lint, types, unit, API and integration tests, and the cluster on machines with systemd
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -36,7 +36,7 @@ install: packages $(VENV)/.installed
 # Only what is missing is installed, so a second run asks no package index.
 packages:
 ifeq ($(ROOT),yes)
-	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)) $(if $(filter test-machines vagrant-test,$(MAKECMDGOALS)),$(TEST_DEBIAN) $(MACHINES_DEBIAN)) $(if $(filter vagrant-test,$(MAKECMDGOALS)),$(VAGRANT_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
+	@missing="$$(for p in $(DEBIAN) $(if $(filter test unit integration,$(MAKECMDGOALS)),$(TEST_DEBIAN)) $(if $(filter test test-machines vagrant-test,$(MAKECMDGOALS)),$(TEST_DEBIAN) $(MACHINES_DEBIAN)) $(if $(filter vagrant-test,$(MAKECMDGOALS)),$(VAGRANT_DEBIAN)); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo -n "$$p "; done)"; \
 	if [ -n "$$missing" ]; then \
 		echo "installing $$missing"; \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
@@ -59,7 +59,7 @@ $(VENV)/.clients: requirements-clients.lock tests/clients/tools.py
 	$(BIN)/python tests/clients/tools.py $(VENV)/clients
 	touch $@
 
-test: install clients lint types unit integration
+test: install clients lint types unit integration test-machines
 
 lint: install
 	$(BIN)/ruff check .
