@@ -119,8 +119,7 @@ async def setup(manager: Manager) -> None:
     manager.add(
         Controller("distribution", reconciler, workers=4, prioritized=True)
         .for_(DISTRIBUTIONS.gvr)
-        # Not `owns`: the request of a cluster-scoped owner has no namespace.
-        .watches(CONFIG_MAPS, lambda copy: [Request("", meta.labels(copy)[COPY])], label_selector=COPY)
+        .owns(CONFIG_MAPS, DISTRIBUTIONS.gvk, cluster_scoped=True, label_selector=COPY)
         .watches(CONFIG_MAPS, reconciler.of_source, label_selector=SOURCE)
         .watches(NAMESPACES, reconciler.of_namespace, predicate.labels_changed, metadata_only=True)
     )

@@ -6,8 +6,9 @@ import os
 import ssl
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kubepy.client import kubeconfig
 
@@ -31,6 +32,7 @@ class ClientConfig:
     password: str | None = None
     impersonate: str | None = None
     impersonate_groups: tuple[str, ...] = ()
+    exec_plugin: dict[str, Any] | None = field(default=None, hash=False)
     insecure: bool = False
     tls_server_name: str | None = None
     namespace: str = "default"
@@ -42,9 +44,10 @@ class ClientConfig:
         cluster, user, namespace = kubeconfig.resolve(config, context)
         if not cluster.get("server"):
             raise kubeconfig.KubeconfigError("the cluster has no server")
-        for plugin in ("exec", "auth-provider"):
-            if user.get(plugin):
-                raise kubeconfig.KubeconfigError(f"the user's credential plugin ({plugin}) is not supported")
+        if user.get("auth-provider"):
+            raise kubeconfig.KubeconfigError(
+                "the auth-provider plugins were removed from Kubernetes: use an exec plugin"
+            )
         return cls(
             server=cluster["server"].rstrip("/"),
             ca_data=_decode(cluster, "certificate-authority-data"),
@@ -59,6 +62,7 @@ class ClientConfig:
             password=user.get("password"),
             impersonate=user.get("as"),
             impersonate_groups=tuple(user.get("as-groups") or ()),
+            exec_plugin=user.get("exec"),
             insecure=bool(cluster.get("insecure-skip-tls-verify")),
             tls_server_name=cluster.get("tls-server-name"),
             namespace=namespace,

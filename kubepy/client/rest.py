@@ -348,6 +348,7 @@ class Client:
         self, path: str, *, params: Params | None = None, protocols: tuple[str, ...] = ()
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """An upgraded connection for exec, attach and port-forward; `protocol` tells which one was agreed."""
+        await self._transport.authenticate()
         connecting: AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse] = (
             self._transport.session().ws_connect(
                 self.config.server.rstrip("/") + path,

@@ -12,6 +12,7 @@ import orjson
 
 from kubepy.client.config import ClientConfig
 from kubepy.client.errors import ConnectionFailed
+from kubepy.client.exec_credentials import ExecCredentials
 from kubepy.machinery.errors import StatusError
 from kubepy.util.backoff import Backoff
 from kubepy.util.clock import Clock
@@ -40,6 +41,7 @@ class Transport:
         self._in_flight = anyio.Semaphore(MAX_IN_FLIGHT, fast_acquire=True)
         self._token = ""
         self._token_read: float | None = None
+        self._plugin = ExecCredentials(config.exec_plugin, clock) if config.exec_plugin else None
 
     def session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -67,6 +69,8 @@ class Transport:
         headers: list[tuple[str, str]] = []
         if self.config.token_file:
             headers.append(("Authorization", f"Bearer {self._read_token(self.config.token_file)}"))
+        elif self._plugin is not None:
+            headers.append(("Authorization", f"Bearer {self._token}"))
         elif self.config.token:
             headers.append(("Authorization", f"Bearer {self.config.token}"))
         elif self.config.username is not None:
@@ -76,6 +80,11 @@ class Transport:
             headers.append(("Impersonate-User", self.config.impersonate))
             headers += [("Impersonate-Group", group) for group in self.config.impersonate_groups]
         return headers
+
+    async def authenticate(self) -> None:
+        """Have a credential plugin's token, so that `auth_headers` has it."""
+        if self._plugin is not None:
+            self._token = await self._plugin.token()
 
     def _read_token(self, path: str) -> str:
         # Bound tokens live an hour or less; the kubelet replaces the file long before.
@@ -100,7 +109,7 @@ class Transport:
         What provably was not executed is sent again (no connection; refused with Retry-After), and so is a
         GET whose connection broke.
         """
-        backoff = Backoff(0.1, cap=2.0, jitter=1.0)
+        backoff: Backoff | None = None
         failures = throttled = 0
         while True:
             try:
@@ -118,6 +127,7 @@ class Transport:
                 failures += 1
                 if failures > MAX_CONNECT_RETRIES or (error.sent and method != "GET"):
                     raise
+                backoff = backoff or Backoff(0.1, cap=2.0, jitter=1.0)
                 wait = backoff.next()
             except Throttled as error:
                 throttled += 1
@@ -142,6 +152,7 @@ class Transport:
         timeout: float | None = REQUEST_TIMEOUT,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send once; the response with its body unread. Raises StatusError, Throttled or ConnectionFailed."""
+        await self.authenticate()
         all_headers = self.auth_headers() + list((headers or {}).items())
         try:
             response = await self.session().request(
@@ -159,6 +170,8 @@ class Transport:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise ConnectionFailed(_describe(error), sent=True) from error
         try:
+            if response.status == 401 and self._plugin is not None:
+                self._plugin.forget()
             if response.status >= 400:
                 await self._raise_for_status(response, method)
             yield response

@@ -68,10 +68,20 @@ class Controller:
         return self.add_source(Source(gvr, to_self, predicate, **options))
 
     def owns(
-        self, gvr: GVR, owner_kind: GVK | GK, predicate: Predicate | None = None, **options: Any
+        self,
+        gvr: GVR,
+        owner_kind: GVK | GK,
+        predicate: Predicate | None = None,
+        *,
+        cluster_scoped: bool = False,
+        **options: Any,
     ) -> Self:
-        """Reconcile the controlling owner (of kind `owner_kind`) when an object of `gvr` changes."""
-        return self.add_source(Source(gvr, to_owner(owner_kind), predicate, **options))
+        """Reconcile the controlling owner (of kind `owner_kind`) when an object of `gvr` changes.
+
+        The reference does not tell the owner's scope: say `cluster_scoped` when it has no namespace.
+        """
+        to_it = to_owner(owner_kind, cluster_scoped=cluster_scoped)
+        return self.add_source(Source(gvr, to_it, predicate, **options))
 
     def watches(self, gvr: GVR, map_fn: MapFunc, predicate: Predicate | None = None, **options: Any) -> Self:
         """Reconcile whatever `map_fn` gives when an object of `gvr` changes."""

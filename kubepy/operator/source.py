@@ -76,7 +76,7 @@ def to_self(obj: Obj) -> Iterable[Request]:
     return (Request.of(obj),)
 
 
-def to_owner(owner_kind: GVK | GK, *, controller_only: bool = True) -> MapFunc:
+def to_owner(owner_kind: GVK | GK, *, controller_only: bool = True, cluster_scoped: bool = False) -> MapFunc:
     """The owner of that kind (any version), by default only the controlling one."""
 
     def map_fn(obj: Obj) -> Iterable[Request]:
@@ -85,6 +85,7 @@ def to_owner(owner_kind: GVK | GK, *, controller_only: bool = True) -> MapFunc:
             if (group, reference.get("kind")) != (owner_kind.group, owner_kind.kind):
                 continue
             if reference.get("controller") or not controller_only:
-                yield Request(meta.namespace(obj), reference.get("name") or "")
+                namespace = "" if cluster_scoped else meta.namespace(obj)
+                yield Request(namespace, reference.get("name") or "")
 
     return map_fn
