@@ -193,9 +193,7 @@ def _protobuf_event(event_type: str, data: bytes) -> bytes:
     return protobuf.encode_watch_event(event_type, orjson.loads(data))
 
 
-async def refuse(
-    request: web.BaseRequest, context: Context, error: errors.StatusError
-) -> web.StreamResponse:
+async def refuse(request: web.BaseRequest, context: Context, error: errors.StatusError) -> web.StreamResponse:
     """A watch that was well asked for but cannot be had ends with an ERROR event, as in Kubernetes."""
     response = web.StreamResponse(headers=responses.headers(context, JSON))
     response.enable_chunked_encoding()
