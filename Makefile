@@ -89,7 +89,7 @@ bench: install
 
 # The site about operators, into build/site; a link that leads nowhere fails.
 docs: install
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[docs]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-docs.lock
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
