@@ -50,7 +50,7 @@ BOX_VAGRANTFILE = """Vagrant.configure("2") do |config|
   config.vm.provider :libvirt do |libvirt|
     libvirt.graphics_type = "none"
     libvirt.video_type = "none"
-    libvirt.volume_cache = "unsafe"
+    libvirt.disk_driver :cache => "unsafe"
   end
 end
 """

@@ -19,6 +19,8 @@ from kubepy.machinery import names
 MIB = 1 << 20
 MASTER_MEMORY, WORKER_MEMORY = 900 * MIB, 450 * MIB
 MASTER_DISK, WORKER_DISK = 1024 * MIB, 512 * MIB
+# x86-64-v2, for which numpy's wheels are built: without it the scheduler dies of an illegal instruction.
+CPU_FLAGS = frozenset(("cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"))
 KUBELET_PORT = ("the kubelet", 10250)
 
 
@@ -49,6 +51,17 @@ def check_memory(needed: int, meminfo: Path = Path("/proc/meminfo")) -> None:
     if total < needed:
         raise BootstrapError(
             f"this machine has {total // MIB} MiB of memory and needs {needed // MIB}: give it more"
+        )
+
+
+def check_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """A master's. Raises BootstrapError."""
+    flags = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
+    missing = sorted(CPU_FLAGS.difference(flags[1].split())) if flags is not None else []
+    if missing:
+        raise BootstrapError(
+            f"this machine's processor lacks {', '.join(missing)}, which the scheduler needs: give the "
+            "virtual machine the host's processor, or a model from Nehalem on"
         )
 
 

@@ -88,6 +88,7 @@ async def init(
         await waiting.node_ready(client, wanted.node_name, clock)
         role = {"metadata": {"labels": {CONTROL_PLANE: ""}}}
         await client.patch(NODES, wanted.node_name, role)
+        await services.wait_active(services.MASTER, clock)
         report.done("node")
     return Invitation(topology.endpoint.removeprefix("https://"), invitation.ca_hash(ca), made)
 
@@ -153,6 +154,7 @@ def _check(wanted: MasterSettings, paths: Paths) -> None:
         memory=machine_checks.MASTER_MEMORY,
         disk=machine_checks.MASTER_DISK,
     )
+    machine_checks.check_processor()
     machine_checks.check_address(wanted.advertise_address)
     services.require_units(services.MASTER)
     refuse_half_removed(paths)

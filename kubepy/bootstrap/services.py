@@ -73,6 +73,21 @@ def start(paths: Paths, units: tuple[str, ...], clock: Clock, *, block: bool = T
     return started
 
 
+async def wait_active(units: tuple[str, ...], clock: Clock, within: float = 120.0) -> None:
+    """Until all of them run. Raises BootstrapError naming those that do not."""
+    deadline = clock.monotonic() + within
+    while True:
+        states = systemctl_states("is-active", units)
+        absent = [unit for unit in units if states[unit] != "active"]
+        if not absent:
+            return
+        if clock.monotonic() > deadline:
+            raise BootstrapError(
+                f"not running after {within:.0f} s: {', '.join(absent)}; journalctl -u {absent[0]} tells why"
+            )
+        await clock.sleep(0.5)
+
+
 def keep_renewing() -> None:
     """Have certificates looked at every day."""
     if systemctl_states("is-active", (RENEWAL,))[RENEWAL] != "active":

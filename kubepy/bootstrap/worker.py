@@ -74,6 +74,7 @@ async def join(wanted: Join, paths: Paths, clock: Clock, report: Report) -> bool
         started = services.start(paths, services.WORKER, clock, block=False)
         services.keep_renewing()
         await waiting.node_ready(client, wanted.node_name, clock)
+        await services.wait_active(services.WORKER, clock)
         report.done("node")
     return before is None or bool(started)
 

@@ -19,6 +19,17 @@ def test_memory(tmp_path: Path) -> None:
         checks.check_memory(checks.MASTER_MEMORY, meminfo)
 
 
+def test_a_processor_that_is_too_old(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu sse2 ssse3 cx16 sse4_1 sse4_2 popcnt\n")
+    checks.check_processor(cpuinfo)
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu sse2 cx16 ssse3\n")
+    with pytest.raises(BootstrapError, match=r"processor lacks popcnt, sse4_1, sse4_2.*Nehalem"):
+        checks.check_processor(cpuinfo)
+    cpuinfo.write_text("processor\t: 0\nFeatures\t: fp asimd\n")
+    checks.check_processor(cpuinfo)  # another architecture: its wheels ask for nothing special
+
+
 def test_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     checks.check_disk(tmp_path / "a/b", 1)
     with pytest.raises(BootstrapError, match="make room or give this machine a larger disk"):
