@@ -54,6 +54,7 @@ BOX_VAGRANTFILE = """Vagrant.configure("2") do |config|
   end
 end
 """
+DNS = "kubectl rollout status deployment/kube-dns --namespace kube-system --timeout=600s"
 SHOWN = "kubectl get nodes -o wide; kubectl get pods --all-namespaces -o wide; stat -fc %T /sys/fs/cgroup"
 
 
@@ -84,7 +85,7 @@ def main() -> int:
             # one boot in six gets no lease on some hosts: once more
             failed = vagrant("up") and vagrant("up")
             print(f"vagrant up took {time.monotonic() - started:.0f} s", flush=True)
-            failed = failed or vagrant("ssh", "m-k8s", "-c", SHOWN)
+            failed = failed or vagrant("ssh", "m-k8s", "-c", DNS) or vagrant("ssh", "m-k8s", "-c", SHOWN)
             ready = subprocess.run(
                 ["vagrant", "ssh", "m-k8s", "-c", "kubectl get nodes --no-headers"],
                 cwd=checkout,
@@ -92,11 +93,16 @@ def main() -> int:
                 capture_output=True,
                 text=True,
             )
-            rows = [line.split() for line in ready.stdout.splitlines()]
+            # vagrant's own messages may be among them
+            rows = [line.split() for line in ready.stdout.splitlines() if "-k8s " in line[:10]]
             ok = not failed and [row[1] for row in rows] == ["Ready"] * (workers + 1)
         finally:
             vagrant("destroy", "--force")
-    print("all nodes are Ready" if ok else f"not all nodes are Ready:\n{ready.stdout}{ready.stderr}")
+    print(
+        "all nodes and cluster DNS are ready"
+        if ok
+        else f"not all nodes are Ready, or not the add-ons:\n{ready.stdout}{ready.stderr}"
+    )
     return 0 if ok else 1
 
 
