@@ -10,7 +10,9 @@ keeps the arrows pointing down):
 ``client``, ``workqueue``, ``streaming``        what every component holds in its hands
 ``informer``, ``operator``                      the framework that controllers are written in
 ``apiserver``, ``controllers``, ``scheduler``, ``kubelet``, ``proxy``, ``dns``, ``kubectl``
-``cluster``     composes the components into clusters;  ``cmd``  one file per command
+``simnode``, ``metrics``                        simulated nodes; what `kubectl top` shows
+``cluster``     composes the components into a cluster on one host;  ``bootstrap``  on machines with systemd
+``testing``     a whole cluster inside a test;  ``cmd``  one file per command
 """
 
 __version__ = "0.1.0"
