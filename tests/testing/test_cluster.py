@@ -186,7 +186,10 @@ async def test_many_clusters_leave_nothing_behind() -> None:
     await anyio.sleep(0.05)
     gc.collect()
     assert [r for r in left if r() is not None] == []
-    assert (len(asyncio.all_tasks()), threading.active_count(), descriptors()) == (tasks, threads, files)
+    # Fewer are possible: what other tests have kept may have ended meanwhile.
+    assert len(asyncio.all_tasks()) <= tasks
+    assert threading.active_count() <= threads
+    assert descriptors() <= files
 
 
 def test_clusters_in_threads_leave_nothing_behind() -> None:
@@ -194,4 +197,4 @@ def test_clusters_in_threads_leave_nothing_behind() -> None:
     for _ in range(5):
         with SyncCluster() as cluster:
             cluster.client.create(CONFIG_MAPS, config_map("c"))
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
