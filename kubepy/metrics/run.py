@@ -9,11 +9,12 @@ import anyio
 
 from kubepy.api.resources import NODES, PODS
 from kubepy.client import Client, ClientConfig, ConnectionFailed
+from kubepy.client.access import AccessReviews
 from kubepy.informer import SharedInformerFactory
 from kubepy.machinery import meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
-from kubepy.metrics.authentication import Authorizer, FrontProxy, read_front_proxy
+from kubepy.metrics.authentication import FrontProxy, read_front_proxy
 from kubepy.metrics.certificate import server_context
 from kubepy.metrics.config import MetricsServerConfig
 from kubepy.metrics.scraper import Scraper
@@ -22,6 +23,7 @@ from kubepy.metrics.store import Store
 from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger
 
+DECISION_LASTS = 10.0
 log = get_logger(__name__)
 
 RETRY = 2.0
@@ -48,7 +50,7 @@ async def run(config: MetricsServerConfig, clock: Clock, *, ready: Callable[[], 
             nodes.lister,
             pods.lister,
             lambda: trust.front_proxy,
-            Authorizer(client, clock),
+            AccessReviews(client, clock, allowed_for=DECISION_LASTS, denied_for=DECISION_LASTS),
             clock,
             is_ready=lambda: scraper.rounds > 0,
         )

@@ -11,6 +11,7 @@ import anyio.abc
 from aiohttp import web
 
 from kubepy.client import ConnectionFailed
+from kubepy.client.access import AccessReviews, UserInfo
 from kubepy.informer import Lister
 from kubepy.machinery import errors, fields, labels, meta
 from kubepy.machinery.errors import StatusError
@@ -18,7 +19,7 @@ from kubepy.machinery.gvk import GR
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 from kubepy.metrics import objects
-from kubepy.metrics.authentication import Authorizer, FrontProxy, User
+from kubepy.metrics.authentication import FrontProxy
 from kubepy.metrics.config import MetricsServerConfig
 from kubepy.metrics.store import Store
 from kubepy.util.clock import Clock
@@ -37,7 +38,7 @@ class MetricsServer:
         nodes: Lister,
         pods: Lister,
         front_proxy: Callable[[], FrontProxy | None],
-        authorizer: Authorizer,
+        reviews: AccessReviews,
         clock: Clock,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -46,7 +47,7 @@ class MetricsServer:
         self._nodes = nodes
         self._pods = pods
         self._front_proxy = front_proxy
-        self._authorizer = authorizer
+        self._reviews = reviews
         self._clock = clock
         self._is_ready = is_ready
 
@@ -98,7 +99,7 @@ class MetricsServer:
             status = errors.not_found(GR(objects.GROUP, ""), "").status | {"message": missing}
             return web.json_response(status, status=404)
 
-    def _user(self, request: web.Request) -> User:
+    def _user(self, request: web.Request) -> UserInfo:
         proxy, transport = self._front_proxy(), request.transport
         peer = transport.get_extra_info("peercert") if transport is not None else None
         user = proxy.user(peer, cast(Any, request.headers)) if proxy is not None else None
@@ -106,7 +107,7 @@ class MetricsServer:
             raise errors.unauthorized()
         return user
 
-    async def _authorize(self, user: User, request: web.Request) -> None:
+    async def _authorize(self, user: UserInfo, request: web.Request) -> None:
         info = request.match_info
         resource = "nodes" if request.path.startswith(f"{ROOT}/nodes") else "pods"
         attributes: Obj = {
@@ -116,7 +117,7 @@ class MetricsServer:
             "resource": resource,
             **{key: info[key] for key in ("namespace", "name") if key in info},
         }
-        if await self._authorizer.allows(user, attributes):
+        if await self._reviews.allows(user, attributes):
             return
         where = f'in the namespace "{info["namespace"]}"' if "namespace" in info else "at the cluster scope"
         what = f'User "{user.name}" cannot {attributes["verb"]} resource "{resource}" in API group'

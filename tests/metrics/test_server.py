@@ -13,11 +13,12 @@ import aiohttp
 import anyio
 import pytest
 
+from kubepy.client.access import AccessReviews, UserInfo
 from kubepy.cluster.pki import Identity, Pki
 from kubepy.informer import Indexer, Lister
 from kubepy.machinery.errors import StatusError, not_found
 from kubepy.machinery.gvk import GR
-from kubepy.metrics.authentication import Authorizer, FrontProxy, User, read_front_proxy
+from kubepy.metrics.authentication import FrontProxy, read_front_proxy
 from kubepy.metrics.certificate import server_context
 from kubepy.metrics.config import MetricsServerConfig
 from kubepy.metrics.server import MetricsServer
@@ -79,7 +80,7 @@ async def serving(tmp_path: Path, port: int) -> AsyncIterator[tuple[Api, Any, An
         lister({"metadata": {"name": "n"}}),
         lister(pod("a", app="x"), pod("b", app="y"), pod("silent")),
         lambda: FrontProxy(authority, ("front-proxy-client",)),
-        Authorizer(cast(Any, api), clock),
+        AccessReviews(cast(Any, api), clock, allowed_for=10, denied_for=10),
         clock,
         is_ready=lambda: True,
     )
@@ -172,6 +173,6 @@ def test_extra_headers_name_keys() -> None:
     )
     peer = {"subject": ((("commonName", "proxy"),),)}
     found = FrontProxy("PEM").user(peer, cast(Any, headers))
-    assert found == User("u", ("g1", "g2"), "", {"scope": ("s",)})
+    assert found == UserInfo("u", ("g1", "g2"), "", {"scope": ("s",)})
     assert FrontProxy("PEM", ("other",)).user(peer, cast(Any, headers)) is None
     assert FrontProxy("PEM").user(None, cast(Any, headers)) is None

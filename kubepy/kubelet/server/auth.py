@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from kubepy.api import resources as r
 from kubepy.client import Client
+from kubepy.client.access import REMEMBERED, AccessReviews, UserInfo
 from kubepy.util.clock import Clock
 
 ALLOWED_FOR = 300.0
 DENIED_FOR = 30.0
 TOKEN_FOR = 120.0
-REMEMBERED = 1000  # answers; anybody may send any number of tokens
 MASTERS = "system:masters"
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 FINE_GRAINED = {
@@ -28,24 +27,14 @@ FINE_GRAINED = {
 }
 
 
-@dataclass(frozen=True)
-class Caller:
-    """An authenticated caller."""
-
-    name: str
-    groups: tuple[str, ...] = ()
-    uid: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-def certificate_user(peer: Mapping[str, Any] | None) -> Caller | None:
+def certificate_user(peer: Mapping[str, Any] | None) -> UserInfo | None:
     """The holder of a verified client certificate: common name and organizations."""
     if not peer:
         return None
     fields = [pair for part in peer.get("subject", ()) for pair in part]
     name = next((value for key, value in fields if key == "commonName"), "")
     groups = tuple(value for key, value in fields if key == "organizationName")
-    return Caller(name, (*groups, "system:authenticated")) if name else None
+    return UserInfo(name, (*groups, "system:authenticated")) if name else None
 
 
 class NodeAuth:
@@ -55,10 +44,10 @@ class NodeAuth:
         self._client = client
         self._clock = clock
         self._node_name = node_name
-        self._decisions: dict[tuple[Any, ...], tuple[float, bool]] = {}
-        self._tokens: dict[str, tuple[float, Caller | None]] = {}
+        self._reviews = AccessReviews(client, clock, allowed_for=ALLOWED_FOR, denied_for=DENIED_FOR)
+        self._tokens: dict[str, tuple[float, UserInfo | None]] = {}
 
-    async def authenticate(self, peer: Mapping[str, Any] | None, authorization: str) -> Caller | None:
+    async def authenticate(self, peer: Mapping[str, Any] | None, authorization: str) -> UserInfo | None:
         """The caller, None when nobody knows them. Raises StatusError and ConnectionFailed."""
         caller = certificate_user(peer)
         scheme, _, token = authorization.partition(" ")
@@ -77,52 +66,29 @@ class NodeAuth:
             user = status.get("user") or {}
             groups = tuple(user.get("groups") or ())
             extra = user.get("extra") or {}
-            caller = Caller(user.get("username") or "", groups, user.get("uid") or "", extra)
+            caller = UserInfo(user.get("username") or "", groups, user.get("uid") or "", extra)
         if len(self._tokens) >= REMEMBERED:
             self._tokens.clear()
         self._tokens[token] = (self._clock.monotonic() + TOKEN_FOR, caller)
         return caller
 
-    async def authorize(self, caller: Caller, method: str, path: str) -> bool:
+    async def authorize(self, caller: UserInfo, method: str, path: str) -> bool:
         """Whether the caller may. Raises StatusError and ConnectionFailed."""
         if MASTERS in caller.groups:
             return True  # as the API server itself has it, also when it is away
         subresource = next((s for prefix, s in FINE_GRAINED.items() if _below(path, prefix)), "proxy")
         verb = VERBS.get(method, "get")
         for wanted in dict.fromkeys((subresource, "proxy")):
-            if await self._allowed(caller, verb, wanted):
+            attributes = {
+                "verb": verb,
+                "version": "v1",
+                "resource": "nodes",
+                "subresource": wanted,
+                "name": self._node_name,
+            }
+            if await self._reviews.allows(caller, attributes):
                 return True
         return False
-
-    async def _allowed(self, caller: Caller, verb: str, subresource: str) -> bool:
-        key = (caller.name, caller.groups, verb, subresource)
-        known = self._decisions.get(key)
-        if known is not None and known[0] > self._clock.monotonic():
-            return known[1]
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {
-                "user": caller.name,
-                "groups": list(caller.groups),
-                "uid": caller.uid,
-                "extra": dict(caller.extra),
-                "resourceAttributes": {
-                    "verb": verb,
-                    "version": "v1",
-                    "resource": "nodes",
-                    "subresource": subresource,
-                    "name": self._node_name,
-                },
-            },
-        }
-        answer = await self._client.create(r.SUBJECT_ACCESS_REVIEWS, review)
-        allowed = bool((answer.get("status") or {}).get("allowed"))
-        lasts = ALLOWED_FOR if allowed else DENIED_FOR
-        if len(self._decisions) >= REMEMBERED:
-            self._decisions.clear()
-        self._decisions[key] = (self._clock.monotonic() + lasts, allowed)
-        return allowed
 
 
 def _below(path: str, prefix: str) -> bool:
