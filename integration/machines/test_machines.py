@@ -117,7 +117,6 @@ def test_units_are_ready_watched_accounted_and_log_json(lab: Lab) -> None:
 
 def test_a_hung_component_is_restarted_by_its_watchdog(lab: Lab) -> None:
     worker = lab.machines["w2-k8s"]
-    before = worker.main_pid("kubepy-proxy")
     worker.ok("mkdir", "-p", "/run/systemd/system/kubepy-proxy.service.d")
     dropin = "/run/systemd/system/kubepy-proxy.service.d/quick.conf"
     worker.ok("sh", "-c", f"printf '[Service]\\nWatchdogSec=3\\n' >{dropin} && systemctl daemon-reload")
