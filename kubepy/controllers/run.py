@@ -144,7 +144,10 @@ def build(
 
 
 async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[[], None]) -> None:
-    """Run the controllers until cancelled; raises LeadershipLost when the lease is lost."""
+    """Run the controllers until cancelled; raises LeadershipLost when the lease is lost.
+
+    ``ready`` is called when the caches have synced: then they work, or would at once if this process led.
+    """
     client_config = ClientConfig.from_kubeconfig(config.kubeconfig)
     async with (
         Client(client_config, user_agent="kubepy-controller-manager", clock=clock) as client,
@@ -165,8 +168,13 @@ async def run(config: ControllerManagerConfig, clock: Clock, *, ready: Callable[
         manager = Manager(client, clock, recorder_component="controllermanager", leader_elector=elector)
         recorders: list[EventRecorder] = []
         collector = build(manager, config, recorders, clients)
-        ready()
+
+        async def say_ready() -> None:
+            await manager.factory.wait_for_sync()
+            ready()
+
         async with anyio.create_task_group() as group:
+            group.start_soon(say_ready)
             for recorder in recorders:
                 group.start_soon(recorder.run)
             if collector is not None:

@@ -27,6 +27,7 @@ async def run(
 ) -> None:
     """Schedule until cancelled, while leading; raises LeadershipLost when the lease is lost.
 
+    ``ready`` is called when the caches have synced: then it schedules, or would at once if it came to lead.
     ``out_of_tree``: plugins of your own, besides those that the configuration names.
     """
     client_config = ClientConfig.from_kubeconfig(config.kubeconfig)
@@ -39,8 +40,8 @@ async def run(
             await group.start(factory.run)
             for recorder in recorders.values():
                 group.start_soon(recorder.run)
-            ready()
             await factory.wait_for_sync()
+            ready()
             if config.leader_elect:
                 identity = f"{socket.gethostname()}_{os.getpid()}"
                 elector = LeaderElector(

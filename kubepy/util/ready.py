@@ -46,8 +46,12 @@ def watchdog_interval() -> float | None:
 
 
 async def watchdog(clock: Clock) -> None:
-    """Send signs of life as often as asked; returns at once when nobody asks."""
+    """Send signs of life as often as asked; returns at once when nobody asks.
+
+    Before the component is ready the watchdog does not watch, but a limit to its start does: each sign puts
+    that off as well. So who waits for another machine may wait for ever, and who hangs is started anew.
+    """
     interval = watchdog_interval()
     while interval is not None:
-        notify("WATCHDOG=1")
+        notify(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={round(interval * 2_000_000)}")
         await clock.sleep(interval)

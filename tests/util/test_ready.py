@@ -31,7 +31,8 @@ async def test_tells_the_service_manager(monkeypatch: pytest.MonkeyPatch, tmp_pa
             group.start_soon(ready.watchdog, clock)
             await clock.run_for(5)
             group.cancel_scope.cancel()
-        assert [server.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+        # also while it starts: whoever waits and lives is given the time
+        assert [server.recv(100) for _ in range(3)] == [b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=4000000"] * 3
 
 
 async def test_watchdog_of_another_process_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
