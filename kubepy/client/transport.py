@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import anyio
 import orjson
 
@@ -16,6 +15,10 @@ from kubepy.client.exec_credentials import ExecCredentials
 from kubepy.machinery.errors import StatusError
 from kubepy.util.backoff import Backoff
 from kubepy.util.clock import Clock
+from kubepy.util.lean_imports import lean
+
+with lean():
+    import aiohttp
 
 REQUEST_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 15.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from kubepy.cmd.components import add_config_argument, loading, run_with_config
+from kubepy.cmd.components import add_config_argument, run_with_config
+from kubepy.util.lean_imports import lean
 
 add_arguments = add_config_argument
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with loading():
+    with lean(freeze=True):
         from kubepy.apiserver.config import APIServerConfig
         from kubepy.apiserver.run import run as main
 

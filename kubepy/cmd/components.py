@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -34,16 +32,6 @@ def add_config_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-format", choices=("json", "console"), default="json", help="how to log (json)")
 
 
-@contextmanager
-def loading() -> Iterator[None]:
-    """Around a component's imports: nothing of what they make is garbage, so nobody needs to look for any.
-
-    `run_with_config` lets the collector work again.
-    """
-    gc.disable()
-    yield
-
-
 def run_with_config(
     name: str, cls: type[C], run: Run[C], arguments: argparse.Namespace, *, use_uvloop: bool = False
 ) -> int:
@@ -55,8 +43,6 @@ def run_with_config(
         return 2
     configure(name, level=settings.log_level, fmt=arguments.log_format)
     clock = SystemClock()
-    gc.freeze()  # what was loaded stays
-    gc.enable()
 
     async def main() -> None:
         async with anyio.create_task_group() as group:

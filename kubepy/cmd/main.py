@@ -8,6 +8,7 @@ import os
 import sys
 
 import kubepy
+from kubepy.util.lean_imports import lean
 
 COMMANDS = {
     "up": "bring up a cluster on this host, or repair it",
@@ -44,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     if argv is None and os.path.basename(sys.argv[0]) == "kubectl":
         arguments = ["kubectl", *arguments]
     if arguments[:1] == ["kubectl"]:
-        from kubepy.kubectl.main import main as kubectl
+        with lean(freeze=True):
+            from kubepy.kubectl.main import main as kubectl
 
         return kubectl(arguments[1:])
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -54,7 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"kubepy: unknown command {name!r}\n\n{_overview()}", file=sys.stderr)
         return 2
-    command = importlib.import_module(f"kubepy.cmd.{name.replace('-', '_')}")
+    with lean():
+        command = importlib.import_module(f"kubepy.cmd.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"kubepy {name}", description=command.__doc__)
     command.add_arguments(parser)
     result: int = command.run(parser.parse_args(arguments[1:]))

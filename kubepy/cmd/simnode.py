@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from kubepy.cmd.components import told
+from kubepy.util.lean_imports import lean
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from kubepy.client import Client, ClientConfig
-    from kubepy.simnode import SimNodeConfig, SimulatedNodes
-    from kubepy.util import config, ready
-    from kubepy.util.clock import SystemClock
-    from kubepy.util.logging import configure
-    from kubepy.util.tasks import run_component
+    with lean(freeze=True):
+        from kubepy.client import Client, ClientConfig
+        from kubepy.simnode import SimNodeConfig, SimulatedNodes
+        from kubepy.util import config, ready
+        from kubepy.util.clock import SystemClock
+        from kubepy.util.logging import configure
+        from kubepy.util.tasks import run_component
 
     try:
         settings = config.load(SimNodeConfig, arguments.config) if arguments.config else SimNodeConfig()

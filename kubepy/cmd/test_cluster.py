@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kubepy.util.lean_imports import lean
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=1, help="how many simulated nodes (1)")
@@ -28,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from kubepy.testing.sync import SyncCluster
+    with lean(freeze=True):
+        from kubepy.testing.sync import SyncCluster
 
     if arguments.nodes < 0:
         print("kubepy test-cluster: --nodes must not be negative", file=sys.stderr)
