@@ -5,6 +5,13 @@ Column names, types, formats, descriptions and priorities are those of Kubernete
 kinds without a printer get NAME and AGE. Pure functions of an object and the time.
 """
 
-from kubepy.api.printers.registry import printer
+from typing import TYPE_CHECKING
+
+from kubepy.util.lean_imports import late
+
+if TYPE_CHECKING:
+    from kubepy.api.printers.registry import printer
+else:
+    __getattr__ = late(__name__, {"printer": "registry"})
 
 __all__ = ["printer"]

@@ -19,9 +19,8 @@ from kubepy.apiserver.admission.default_classes import (
     StorageObjectInUseProtection,
 )
 from kubepy.apiserver.admission.equivalents import Equivalents
-from kubepy.apiserver.admission.expressions import Environment
+from kubepy.apiserver.admission.extensions import extensions
 from kubepy.apiserver.admission.limit_ranger import LimitRanger
-from kubepy.apiserver.admission.matching import Index
 from kubepy.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kubepy.apiserver.admission.node_defaults import DefaultTolerationSeconds, TaintNodesByCondition
 from kubepy.apiserver.admission.node_restriction import NodeRestriction
@@ -29,20 +28,11 @@ from kubepy.apiserver.admission.optional import AlwaysPullImages, DenyServiceExt
 from kubepy.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
 from kubepy.apiserver.admission.pod_security.plugin import PodSecurity
 from kubepy.apiserver.admission.pod_topology_labels import PodTopologyLabels
-from kubepy.apiserver.admission.policy.compiled import compile_policy
-from kubepy.apiserver.admission.policy.dispatch import Dispatcher
-from kubepy.apiserver.admission.policy.mutating import MutatingPolicies
-from kubepy.apiserver.admission.policy.validating import ValidatingPolicies
 from kubepy.apiserver.admission.priority import Priority
-from kubepy.apiserver.admission.rbac_escalation import RBACEscalation
 from kubepy.apiserver.admission.resource_quota import ResourceQuota, UpdateQuota
 from kubepy.apiserver.admission.runtime_class import RuntimeClass
 from kubepy.apiserver.admission.service_account import ServiceAccount
 from kubepy.apiserver.admission.volume_resize import PersistentVolumeClaimResize
-from kubepy.apiserver.admission.webhook.calling import Caller
-from kubepy.apiserver.admission.webhook.configuration import Hook, compile_hooks
-from kubepy.apiserver.admission.webhook.mutating import MutatingWebhooks
-from kubepy.apiserver.admission.webhook.validating import ValidatingWebhooks
 from kubepy.apiserver.authorization.authorizer import Authorizer
 from kubepy.apiserver.cacher import ResourceCache
 from kubepy.apiserver.webhooks import WebhookClient
@@ -97,8 +87,8 @@ def build(
     enabled = (_DEFAULT | set(config.enable_admission_plugins)) - set(config.disable_admission_plugins)
     equivalents = Equivalents(served)
     chosen = [make() for name, make in _builtin(server, cache, equivalents).items() if name in enabled]
-    extensions = _extensions(server, equivalents, cache, webhooks)
-    plugins = [*chosen, *(plugin for name, plugin in extensions if name in enabled)]
+    configured = extensions(server, equivalents, cache, webhooks)
+    plugins = [*chosen, *(plugin for name, plugin in configured if name in enabled)]
     if "ResourceQuota" in enabled:
         plugins.append(
             ResourceQuota(
@@ -143,39 +133,3 @@ def _builtin(
         "PodTopologyLabels": lambda: PodTopologyLabels(cache(r.NODES)),
         "DenyServiceExternalIPs": DenyServiceExternalIPs,
     }
-
-
-def _extensions(
-    server: APIServer,
-    equivalents: Equivalents,
-    cache: Callable[[GVR], ResourceCache],
-    webhooks: WebhookClient,
-) -> list[tuple[str, Plugin]]:
-    """What users configure: policies and webhooks."""
-    environment = Environment(lambda: server.authorizer, equivalents.convert)
-    caller = Caller(webhooks, cache(r.NAMESPACES), environment)
-
-    def hooks(gvr: GVR) -> Index[Hook]:
-        index = Index(cache(gvr), compile_hooks, equivalents.names)
-        equivalents.on_change(index.forget)
-        return index
-
-    def policies(gvr: GVR, bindings: GVR) -> Dispatcher:
-        index = Index(cache(gvr), compile_policy, equivalents.names)
-        equivalents.on_change(index.forget)
-        namespaces = cache(r.NAMESPACES)
-        return Dispatcher(
-            index, cache(bindings), namespaces, environment, equivalents.names, equivalents.of_kind
-        )
-
-    mutating = policies(r.MUTATING_ADMISSION_POLICIES, r.MUTATING_ADMISSION_POLICY_BINDINGS)
-    validating = policies(r.VALIDATING_ADMISSION_POLICIES, r.VALIDATING_ADMISSION_POLICY_BINDINGS)
-    mutating_hooks = hooks(r.MUTATING_WEBHOOK_CONFIGURATIONS)
-    validating_hooks = hooks(r.VALIDATING_WEBHOOK_CONFIGURATIONS)
-    return [
-        ("MutatingAdmissionPolicy", MutatingPolicies(mutating)),
-        ("MutatingAdmissionWebhook", MutatingWebhooks(mutating_hooks, caller)),
-        ("RBACEscalation", RBACEscalation(lambda: server.authorizer)),
-        ("ValidatingAdmissionPolicy", ValidatingPolicies(validating)),
-        ("ValidatingAdmissionWebhook", ValidatingWebhooks(validating_hooks, caller)),
-    ]

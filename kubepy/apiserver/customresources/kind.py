@@ -6,11 +6,10 @@ import functools
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubepy.api import schemas
 from kubepy.api.kind import ScalePaths, Warn
-from kubepy.api.printers.custom import custom_printer
 from kubepy.api.strategies.generic import keep, keep_all_but_status, keep_system_metadata
 from kubepy.api.validation.objectmeta import (
     finalizer_warnings,
@@ -24,8 +23,11 @@ from kubepy.machinery.errors import Cause
 from kubepy.machinery.field_errors import invalid_value, quote
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.schema import Schema
-from kubepy.machinery.structural import Compiled
 from kubepy.machinery.tables import Column
+
+if TYPE_CHECKING:
+    from kubepy.api.printers.base import Printer
+    from kubepy.machinery.structural import Compiled
 
 _META: dict[str, Any] = {
     "type": "object",
@@ -54,7 +56,6 @@ class CustomKind:
             "x-kubernetes-preserve-unknown-fields": True,
         }
         self._preserves = definition.preserves
-        self._printer = custom_printer(version.get("additionalPrinterColumns") or ())
         self._selectable = {
             str(field["jsonPath"]).removeprefix("."): tuple(
                 str(field["jsonPath"]).removeprefix(".").split(".")
@@ -72,7 +73,15 @@ class CustomKind:
     @cached_property
     def _compiled(self) -> Compiled:
         # At the first request: some definitions take a tenth of a second, and not all are used.
+        from kubepy.machinery.structural import Compiled
+
         return Compiled(self.openapi, preserve_unknown_fields=self._preserves)
+
+    @cached_property
+    def _printer(self) -> Printer:
+        from kubepy.api.printers.custom import custom_printer
+
+        return custom_printer(self.version.get("additionalPrinterColumns") or ())
 
     @cached_property
     def schema(self) -> Schema:
