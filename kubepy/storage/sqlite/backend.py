@@ -13,8 +13,9 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -34,7 +35,7 @@ from kubepy.storage.interface import (
     Watch,
     WatchBatch,
 )
-from kubepy.storage.sqlite.file import copy, newest, open_file, vacuum
+from kubepy.storage.sqlite.file import copy, mapped, newest, open_file, vacuum
 from kubepy.util.clock import Clock
 
 _COMPACT_CHUNK = 2000  # revisions per transaction, so that writers get in between
@@ -44,6 +45,12 @@ SELECT key, value, id, coalesce(nullif(create_revision, 0), id) FROM revisions A
 WHERE key >= ? AND key < ? AND NOT deleted
   AND id = (SELECT max(id) FROM revisions WHERE key = r.key AND id <= ?)
 ORDER BY key LIMIT ?
+"""
+# The same without a limit: rows in the order they lie in, which is twice as fast when there are many.
+_LIST_ALL = """
+SELECT key, value, id, coalesce(nullif(create_revision, 0), id) FROM revisions
+WHERE id IN (SELECT max(id) FROM revisions WHERE key >= ? AND key < ? AND id <= ? GROUP BY key)
+  AND NOT deleted
 """
 _COUNT = """
 SELECT count(*) FROM revisions AS r
@@ -258,17 +265,18 @@ class SQLiteBackend:
             self._queue.put(self._asked)
             self._asked = []
 
-    async def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def _read(self, query: Callable[[sqlite3.Connection], _T], *, much: bool = False) -> _T:
         if self._closed:
             raise StorageUnavailableError("the storage is closed")
         connection = self._reader_connection
 
         def in_one_snapshot() -> _T:
-            connection.execute("BEGIN")
-            try:
-                return query(connection)
-            finally:
-                connection.execute("COMMIT")
+            with mapped(connection) if much else nullcontext():  # not within the transaction: it would stay
+                connection.execute("BEGIN")
+                try:
+                    return query(connection)
+                finally:
+                    connection.execute("COMMIT")
 
         try:
             return await self._loop.run_in_executor(self._reader, in_one_snapshot)
@@ -288,14 +296,19 @@ class SQLiteBackend:
 
         def query(connection: sqlite3.Connection) -> ListResult:
             _check_not_compacted(connection, at)
-            rows = connection.execute(_LIST, (max(prefix, start), end, at, limit or -1)).fetchall()
+            bounds = max(prefix, start), end, at
+            if not limit:
+                rows = connection.execute(_LIST_ALL, bounds).fetchall()
+                rows.sort(key=itemgetter(0))
+                return ListResult(list(map(KeyValue._make, rows)), at, 0)
+            rows = connection.execute(_LIST, (*bounds, limit)).fetchall()
             items = [KeyValue(*row) for row in rows]
             remaining = 0
-            if limit and len(items) == limit:
+            if len(items) == limit:
                 remaining = connection.execute(_COUNT, (items[-1].key, end, at)).fetchone()[0]
             return ListResult(items, at, remaining)
 
-        return await self._read(query)
+        return await self._read(query, much=not limit)
 
     def _expiry(self, ttl: float | None) -> float | None:
         return None if ttl is None else self._clock.time() + ttl

@@ -7,6 +7,8 @@ import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +18,7 @@ from kubepy.storage.snapshots.status import SnapshotStatus
 APPLICATION_ID = 0x6B706B73  # "kpks" in the file's header: how a foreign database is told from ours
 SCHEMA_VERSION = 1
 _VACUUM_PAGES = 2000
+_MAPPED = 1 << 30
 
 _SCHEMA = f"""
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -94,8 +97,19 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+@contextmanager
+def mapped(connection: sqlite3.Connection) -> Iterator[None]:
+    """For reading much of the file at once: in half the time. Not kept, as what is mapped counts as held."""
+    connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA mmap_size = 0")
+
+
 def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
-    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    with mapped(connection):
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise StorageError(f"{path} is damaged ({problem}); restore it from a snapshot")
 
