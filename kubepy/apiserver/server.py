@@ -166,6 +166,7 @@ class APIServer:
             self.port = listener.sockets[0].getsockname()[1]
             tasks.start_soon(self._maintain)
             tasks.start_soon(self._parts.repair_services, self)
+            tasks.start_soon(self._parts.node.count_in_idle_time)
             tasks.start_soon(kubernetes_service.keep, self)
             tasks.start_soon(self.aggregator.run)
             self.started = True

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from anyio.lowlevel import checkpoint
+
 from kubepy.apiserver.authentication.user import NODE_PREFIX, NODES, User
 from kubepy.apiserver.authorization.attributes import Attributes
 from kubepy.apiserver.authorization.rbac import Rule
@@ -15,6 +17,7 @@ from kubepy.apiserver.cacher import CacheEvent, Entry, ResourceCache
 from kubepy.machinery.meta import Obj
 
 _NODE_NAME = b'"nodeName":'
+_SLICE = 50
 _NODE_LEASES = "kube-node-lease"
 _READ = ("get", "list", "watch")
 _COUNTED = ("secrets", "configmaps", "persistentvolumeclaims", "serviceaccounts")
@@ -95,6 +98,7 @@ class NodeAuthorizer:
         self._claims: ResourceCache | None = None
         self._volumes: ResourceCache | None = None
         self._attachments: ResourceCache | None = None
+        self._uncounted: dict[str, Entry] = {}  # pods of the beginning that nobody has asked about yet
 
     def follow(
         self,
@@ -106,12 +110,21 @@ class NodeAuthorizer:
         """Take the pods there are, and every change."""
         self._attachments = attachments
         self._pods, self._claims, self._volumes = pods, claims, volumes
-        for entry in pods.entries.values():
-            self._count(entry, +1)
+        self._uncounted = dict(pods.entries)  # reading thousands of pods would keep the server from starting
         pods.add_listener(self._changed)
 
+    async def count_in_idle_time(self) -> None:
+        """Read the pods there were, a few at a time, so that the first question need not wait for all."""
+        while self._uncounted:
+            self._count_more(_SLICE)
+            await checkpoint()
+
+    def _count_more(self, number: int) -> None:
+        for _ in range(min(number, len(self._uncounted))):
+            self._count(self._uncounted.popitem()[1], +1)
+
     def _changed(self, event: CacheEvent) -> None:
-        if event.previous is not None:
+        if event.previous is not None and self._uncounted.pop(event.entry.key, None) is None:
             self._count(event.previous, -1)
         if event.type != "DELETED":
             self._count(event.entry, +1)
@@ -157,6 +170,8 @@ class NodeAuthorizer:
         return None, ""
 
     def _related(self, node: str, reference: Reference) -> bool:
+        if self._uncounted:
+            self._count_more(len(self._uncounted))
         return node in self._nodes.get(reference, ())
 
     def _unrelated(self, node: str) -> tuple[None, str]:

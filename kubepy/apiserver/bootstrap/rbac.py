@@ -14,7 +14,7 @@ from kubepy.apiserver.bootstrap import controller_policy, namespaced_policy, pol
 from kubepy.apiserver.bootstrap.objects import context, ensure
 from kubepy.machinery import errors, labels
 from kubepy.machinery.gvk import GVR
-from kubepy.machinery.meta import Obj, deep_copy
+from kubepy.machinery.meta import Obj, deep_copy, make_key
 from kubepy.util.logging import get_logger
 
 if TYPE_CHECKING:
@@ -36,14 +36,16 @@ async def reconcile(server: APIServer) -> None:
         await _put(server, r.ROLE_BINDINGS, wanted, _with_subjects)
     await server.cacher.fresh()
     for _ in range(3):  # view is part of edit, and edit of admin
-        await _aggregate(server)
+        if not await _aggregate(server):
+            break
 
 
 async def _put(server: APIServer, gvr: GVR, wanted: Obj, complete: Callable[[Obj, Obj], None]) -> None:
     """Make the object, or add to it what is missing."""
     name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace", "")
+    store = server.served.get(gvr).store
 
-    async def change(old: Obj) -> Obj:
+    def completed(old: Obj) -> Obj:
         made = deep_copy(old)
         if (made["metadata"].get("annotations") or {}).get(_AUTOUPDATE) != "false":
             for field in ("labels", "annotations"):
@@ -52,9 +54,15 @@ async def _put(server: APIServer, gvr: GVR, wanted: Obj, complete: Callable[[Obj
             complete(made, wanted)
         return made
 
+    async def change(old: Obj) -> Obj:
+        return completed(old)
+
     try:
-        if not await ensure(server, gvr, wanted):
-            await server.served.get(gvr).store.update(context("update", namespace), namespace, name, change)
+        if await ensure(server, gvr, wanted):
+            return
+        entry = store.cache.get(make_key(namespace, name))
+        if entry is None or completed(entry.obj) != entry.obj:  # at most starts nothing is to be written
+            await store.update(context("update", namespace), namespace, name, change)
     except errors.StatusError as error:
         # Somebody's change of a default role must not keep the server down.
         _log.error("unable to reconcile", resource=gvr.resource, name=name, error=error.message)
@@ -74,8 +82,12 @@ def _with_subjects(made: Obj, wanted: Obj) -> None:
     made["subjects"] = [*subjects, *(s for s in wanted["subjects"] if s not in subjects)]
 
 
-async def _aggregate(server: APIServer) -> None:
-    """What the cluster role aggregation controller keeps up later, so that roles work from the start."""
+async def _aggregate(server: APIServer) -> bool:
+    """What the cluster role aggregation controller keeps up later, so that roles work from the start.
+
+    True when a role had to be changed.
+    """
+    changed = False
     store = server.served.get(r.CLUSTER_ROLES).store
     await server.cacher.fresh()
     for entry in list(store.cache.entries.values()):
@@ -87,8 +99,12 @@ async def _aggregate(server: APIServer) -> None:
         for other in sorted(store.cache.entries.values(), key=lambda e: e.name):
             if other.name != entry.name and any(s.matches(other.labels) for s in parsed):
                 rules += [rule for rule in other.obj.get("rules") or () if rule not in rules]
+        if rules == (entry.obj.get("rules") or []):
+            continue
 
         async def change(old: Obj, rules: list[Obj] = rules) -> Obj:
             return {**old, "metadata": dict(old["metadata"]), "rules": rules}
 
         await store.update(context("update"), "", entry.name, change)
+        changed = True
+    return changed

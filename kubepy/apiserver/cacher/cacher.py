@@ -9,7 +9,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from kubepy.apiserver.cacher import encoding, keys
-from kubepy.apiserver.cacher.entry import Entry, FieldValues
+from kubepy.apiserver.cacher.entry import Entry, FieldValues, StoredEntry
 from kubepy.apiserver.cacher.resource_cache import ResourceCache
 from kubepy.apiserver.cacher.watcher import Watcher
 from kubepy.machinery import errors
@@ -56,8 +56,7 @@ class Cacher:
             listed = await self._backend.list(keys.ROOT, revision=self.revision)
             for kv in listed.items:
                 cache, key = self._locate(kv.key)
-                data = encoding.with_revision(kv.value, kv.revision)
-                cache.load(Entry(key, data, kv.revision, kv.create_revision))
+                cache.load(StoredEntry(key, kv.value, kv.revision, kv.create_revision))
         async with self._backend.watch(keys.ROOT, self.revision) as watch, anyio.create_task_group() as tasks:
             tasks.start_soon(self._bookmark)
             started = self.revision >= current
@@ -67,8 +66,12 @@ class Cacher:
                 due: list[Watcher] = []
                 for event in batch.events:
                     cache, key = self._locate(event.key)
-                    data = encoding.with_revision(event.value, event.revision)
-                    entry = Entry(key, data, event.revision, event.create_revision)
+                    entry: Entry
+                    if started:
+                        data = encoding.with_revision(event.value, event.revision)
+                        entry = Entry(key, data, event.revision, event.create_revision)
+                    else:
+                        entry = StoredEntry(key, event.value, event.revision, event.create_revision)
                     cache.apply(entry, deleted=event.deleted, due=due)
                 self.revision = max(self.revision, batch.revision)
                 self._wake()

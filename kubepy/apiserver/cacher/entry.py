@@ -51,6 +51,28 @@ class Entry:
         return self._fields
 
 
+class StoredEntry(Entry):
+    """An entry whose bytes get their revision when they are first asked for: many are not for long."""
+
+    __slots__ = ("_stored",)
+
+    def __init__(self, key: str, stored: bytes, revision: int, create_revision: int) -> None:
+        self.key = key
+        self.namespace, _, self.name = key.rpartition("/")
+        self._stored = stored
+        self.revision = revision
+        self.create_revision = create_revision
+        self._obj = None
+        self._fields = None
+
+    def __getattr__(self, name: str) -> bytes:
+        if name != "data":
+            raise AttributeError(name)
+        self.data = encoding.with_revision(self._stored, self.revision)
+        del self._stored
+        return self.data
+
+
 class CacheEvent:
     """A change: `previous` is None for ADDED; `entry` carries the change's revision, also for DELETED."""
 
