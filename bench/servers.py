@@ -81,15 +81,21 @@ class Server:
     process: subprocess.Popen[bytes]
     ready_after: float = 0.0
 
+    def _processes(self) -> list[Path]:
+        """The process and its workers, in /proc."""
+        process = Path(f"/proc/{self.process.pid}")
+        workers = (task / "children" for task in (process / "task").iterdir())
+        return [process, *(Path("/proc", pid) for each in workers for pid in each.read_text().split())]
+
     @property
     def resident(self) -> int:
         """Bytes of memory it holds now."""
         return self._memory("VmRSS:")
 
     def _memory(self, what: str) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith(what))
-        return int(line.split()[1]) * 1024
+        statuses = "".join((process / "status").read_text() for process in self._processes())
+        lines = (line for line in statuses.splitlines() if line.startswith(what))
+        return sum(int(line.split()[1]) for line in lines) * 1024
 
     @property
     def peak(self) -> int:
@@ -99,7 +105,7 @@ class Server:
     @property
     def cpu(self) -> float:
         """Seconds of processor time that its threads have used."""
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        tasks = (task for process in self._processes() for task in (process / "task").iterdir())
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
@@ -110,13 +116,14 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def apiserver(folder: Path, keys: Keys) -> AsyncIterator[Server]:
+async def apiserver(folder: Path, keys: Keys, workers: int = 1) -> AsyncIterator[Server]:
     """kubepy's API server on SQLite below `folder`; ready when yielded."""
     port = free_port()
     settings = APIServerConfig(
         bind_address=HOST,
         advertise_address=HOST,
         secure_port=port,
+        workers=workers,
         storage=f"sqlite://{folder / 'state.db'}",
         tls_cert_file=keys.server.certificate,
         tls_private_key_file=keys.server.key,

@@ -14,6 +14,7 @@ class APIServerConfig:
     bind_address: str = "0.0.0.0"
     secure_port: int = 6443
     advertise_address: str = ""
+    workers: int = 1
     storage: str = "sqlite:///var/lib/kubepy/state.db"
     etcd_ca_file: Path | None = None
     etcd_cert_file: Path | None = None
@@ -68,6 +69,8 @@ class APIServerConfig:
     log_level: str = "info"
 
     def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError("workers must be greater than 0")
         ipaddress.ip_network(self.service_cluster_ip_range)
         low, high = self.node_ports
         if not 0 < low <= high < 65536:

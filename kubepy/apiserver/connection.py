@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
+from anyio.abc import TaskGroup
 
 from kubepy.apiserver.authentication import x509
 from kubepy.apiserver.authentication.user import User
@@ -80,6 +82,52 @@ class Server(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Listener(Protocol):
+    """Where connections come from."""
+
+    @property
+    def port(self) -> int: ...
+
+    def close(self) -> None:
+        """No new connections."""
+        ...
+
+
+class Listen(Protocol):
+    """How to begin: connections go to `server` with `tls` around them; `tasks` ends after the listener."""
+
+    async def __call__(self, server: Server, tls: ssl.SSLContext | None, tasks: TaskGroup) -> Listener: ...
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of this process's own."""
+
+    address: str
+    number: int
+
+    async def __call__(self, server: Server, tls: ssl.SSLContext | None, tasks: TaskGroup) -> Listener:
+        listening = await asyncio.get_running_loop().create_server(
+            server,
+            self.address,
+            self.number,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT if tls is not None else None,
+            backlog=1024,
+            reuse_address=True,
+        )
+        return _Listening(listening)
+
+
+class _Listening:
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+        self.port: int = server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        self._server.close()
 
 
 def tls_context(config: APIServerConfig) -> ssl.SSLContext | None:

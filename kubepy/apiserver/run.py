@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -15,14 +14,14 @@ from kubepy.api.resources import RESOURCES
 from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import keys
 from kubepy.apiserver.config import APIServerConfig
-from kubepy.storage import Backend, StorageError, open_backend
-from kubepy.storage.etcd.options import EtcdOptions
-from kubepy.storage.snapshots.schedule import take_regularly
+from kubepy.apiserver.storage import open_storage, take_snapshots
+from kubepy.storage import Backend, StorageError
 from kubepy.util.clock import Clock
 from kubepy.util.lean_imports import lean
 from kubepy.util.logging import get_logger
 
 if TYPE_CHECKING:
+    from kubepy.apiserver.server import APIServer
     from kubepy.storage.encrypted import EncryptedBackend
 
 _log = get_logger(__name__)
@@ -33,20 +32,14 @@ async def run(config: APIServerConfig, clock: Clock, *, ready: Callable[[], None
 
     Raises StorageError for an unusable storage and OSError for an address that cannot be had.
     """
-    _spare_garbage_collector()
+    spare_garbage_collector()
     backend = await _open_while_loading(config, clock)
     try:
         from kubepy.apiserver.server import APIServer
 
-        server = APIServer(config, clock, backend)
         async with anyio.create_task_group() as tasks:
-            await tasks.start(server.run)
-            gc.freeze()
-            ready()
-            if config.snapshot_directory is not None:
-                tasks.start_soon(_take_snapshots, backend, clock, config, config.snapshot_directory)
-            if config.encryption_provider_config is not None and config.encryption_rewrite_at_start:
-                tasks.start_soon(_rewrite_stale, cast("EncryptedBackend", backend), config)
+            tasks.start_soon(take_snapshots, backend, clock, config)
+            await serve(APIServer(config, clock, sealed(backend, config)), ready=ready)
     finally:
         with anyio.CancelScope(shield=True):
             await backend.aclose()
@@ -63,35 +56,38 @@ async def _open_while_loading(config: APIServerConfig, clock: Clock) -> Backend:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(open_)
             await checkpoint()
-            with lean(freeze=True):
-                importlib.import_module("kubepy.apiserver.server")
+            load()
     except* StorageError as failures:
         raise failures.exceptions[0] from None
     return opened[0]
 
 
-async def _take_snapshots(backend: Backend, clock: Clock, config: APIServerConfig, directory: Path) -> None:
-    await take_regularly(
-        backend,
-        clock,
-        directory,
-        interval=config.snapshot_interval,
-        retention=config.snapshot_retention,
-    )
+def load() -> None:
+    """Import what an APIServer is made of: the greater part of its start."""
+    with lean(freeze=True):
+        importlib.import_module("kubepy.apiserver.server")
 
 
-async def open_storage(config: APIServerConfig, clock: Clock) -> Backend:
-    """The storage that the configuration names, with encryption where it wants it."""
-    etcd = EtcdOptions(
-        config.etcd_ca_file, config.etcd_cert_file, config.etcd_key_file, prefix=config.etcd_prefix
-    )
+async def serve(server: APIServer, *, ready: Callable[[], None]) -> None:
+    """Let a server serve until cancelled."""
+    config = server.config
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(server.run)
+        gc.freeze()
+        ready()
+        sealing = config.encryption_provider_config is not None
+        if sealing and config.encryption_rewrite_at_start and server.duties.cluster:
+            tasks.start_soon(_rewrite_stale, cast("EncryptedBackend", server.backend), config)
+
+
+def sealed(backend: Backend, config: APIServerConfig) -> Backend:
+    """The storage with encryption around it, where the configuration wants that."""
     if config.encryption_provider_config is None:
-        return await open_backend(config.storage, clock, etcd)
+        return backend
     from kubepy.storage import encryption
     from kubepy.storage.encrypted import EncryptedBackend
 
-    transformer = encryption.load(config.encryption_provider_config, _resource)
-    return EncryptedBackend(await open_backend(config.storage, clock, etcd), transformer)
+    return EncryptedBackend(backend, encryption.load(config.encryption_provider_config, _resource))
 
 
 _RESOURCES = {
@@ -122,7 +118,7 @@ async def _rewrite_stale(backend: EncryptedBackend, config: APIServerConfig) -> 
         _log.error("not all values could be encrypted anew", error=str(error))
 
 
-def _spare_garbage_collector() -> None:
+def spare_garbage_collector() -> None:
     """Let it walk seldom: the watch cache is many objects that live long and are in no cycle.
 
     With Python's own thresholds it takes an eighth of the processor time of a create (`python -m bench api`).

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import aiohttp
 import anyio
@@ -20,7 +20,7 @@ from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import Cacher, keys
 from kubepy.apiserver.cacher.entry import FieldValues
 from kubepy.apiserver.config import APIServerConfig
-from kubepy.apiserver.connection import HANDSHAKE_TIMEOUT, Server, tls_context
+from kubepy.apiserver.connection import Listen, Listener, Port, Server, tls_context
 from kubepy.apiserver.discovery import Discovery
 from kubepy.apiserver.dispatch import Dispatcher
 from kubepy.apiserver.handlers.watch import WatchStreams
@@ -57,6 +57,14 @@ def _metadata_fields(obj: Obj) -> dict[str, str]:
     return {"metadata.name": metadata["name"], "metadata.namespace": metadata.get("namespace") or ""}
 
 
+@dataclass(frozen=True)
+class Duties:
+    """What one of the processes that serve together does for all: care for storage and shared objects."""
+
+    storage: bool = True
+    cluster: bool = True
+
+
 class APIServer:
     """One server process. `run` serves until cancelled."""
 
@@ -66,6 +74,9 @@ class APIServer:
         clock: Clock,
         backend: Backend,
         dispatcher: Callable[[APIServer], Dispatcher] = Dispatcher,
+        *,
+        listen: Listen | None = None,
+        duties: Duties | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -78,6 +89,8 @@ class APIServer:
         self.started = False
         self.auditor = Auditor.of(config, clock)
         self.port = config.secure_port
+        self.duties = duties or Duties()
+        self._listen = listen or Port(config.bind_address, config.secure_port)
         self.services = ServiceEndpoints(
             self.cacher.resource(keys.prefix(BY_GVR[r.SERVICES])),
             self.cacher.resource(keys.prefix(BY_GVR[r.ENDPOINT_SLICES])),
@@ -154,20 +167,14 @@ class APIServer:
             await self._parts.start(self, tasks)
             await self.aggregator.start()
             web_server = Server(self.dispatcher)
-            listener = await asyncio.get_running_loop().create_server(
-                web_server,
-                config.bind_address,
-                config.secure_port,
-                ssl=tls_context(config),
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if config.tls_cert_file is not None else None,
-                backlog=1024,
-                reuse_address=True,
-            )
-            self.port = listener.sockets[0].getsockname()[1]
-            tasks.start_soon(self._maintain)
-            tasks.start_soon(self._parts.repair_services, self)
+            listener = await self._listen(web_server, tls_context(config), tasks)
+            self.port = listener.port
+            if self.duties.storage:
+                tasks.start_soon(self._maintain)
             tasks.start_soon(self._parts.node.count_in_idle_time)
-            tasks.start_soon(kubernetes_service.keep, self)
+            if self.duties.cluster:
+                tasks.start_soon(self._parts.repair_services, self)
+                tasks.start_soon(kubernetes_service.keep, self)
             tasks.start_soon(self.aggregator.run)
             self.started = True
             _log.info("serving", address=config.bind_address, port=self.port)
@@ -181,7 +188,7 @@ class APIServer:
     async def _maintain(self) -> None:
         await maintain(self.backend, self.clock, interval=self.config.etcd_compaction_interval)
 
-    async def _shut_down(self, listener: asyncio.Server, web_server: Server) -> None:
+    async def _shut_down(self, listener: Listener, web_server: Server) -> None:
         """No new connections, watches ended, what is under way finished."""
         self.closing = True
         if self.config.shutdown_delay:

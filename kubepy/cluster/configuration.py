@@ -96,6 +96,7 @@ class Configuration:
         apiserver = APIServerConfig(
             advertise_address=machine.address,
             secure_port=topology.secure_port,
+            workers=topology.apiserver_workers,
             **storage,
             tls_cert_file=serving.certificate,
             tls_private_key_file=serving.key,
@@ -247,6 +248,7 @@ class TopologyFile:
     cluster_domain: str
     secure_port: int
     masters: int = 1
+    apiserver_workers: int = 1
 
     @classmethod
     def of(cls, topology: Topology) -> TopologyFile:

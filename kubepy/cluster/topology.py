@@ -44,6 +44,7 @@ class Topology:
     cluster_domain: str = "cluster.local"
     secure_port: int = 6443
     masters: int = 1
+    apiserver_workers: int = field(default=1, compare=False)  # no part of a cluster's shape: may change
     machines: tuple[Machine, ...] = field(init=False)
     balancer: Machine | None = field(init=False)
 
@@ -56,6 +57,8 @@ class Topology:
                 f"a cluster has 1, 3, 5 or 7 masters, not {self.masters}: an even number survives no more "
                 "failures than one less"
             )
+        if not 1 <= self.apiserver_workers <= 64:
+            raise TopologyError(f"an API server has 1 to 64 processes, not {self.apiserver_workers}")
         if network.num_addresses < 101 + self.workers + 1:
             raise TopologyError(f"subnet {self.subnet} is too small for {self.workers} workers: give a /24")
         for what, cidr in (("pod", self.pod_cidr), ("service", self.service_cidr)):

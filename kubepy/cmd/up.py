@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masters", type=int, default=1, help="how many masters: 1 (on SQLite), 3, 5 or 7 (1)"
     )
+    parser.add_argument(
+        "--apiserver-workers", type=int, default=1, metavar="N", help="processes of each API server (1)"
+    )
     parser.add_argument("--name", default="kubepy", help="the cluster's name (kubepy)")
     parser.add_argument("--subnet", default="10.240.0.0/24", help="the machines' network (10.240.0.0/24)")
     parser.add_argument("--pod-cidr", default="10.244.0.0/16", help="the pods' network (10.244.0.0/16)")
@@ -48,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             name=arguments.name,
             workers=arguments.workers,
             masters=arguments.masters,
+            apiserver_workers=arguments.apiserver_workers,
             subnet=arguments.subnet,
             pod_cidr=arguments.pod_cidr,
             service_cidr=arguments.service_cidr,

@@ -11,8 +11,12 @@ from kubepy.storage.sqlite.backend import SQLiteBackend
 from kubepy.util.clock import Clock
 
 
-async def open_backend(url: str, clock: Clock, etcd: EtcdOptions | None = None) -> Backend:
+async def open_backend(
+    url: str, clock: Clock, etcd: EtcdOptions | None = None, *, inline: bool = False
+) -> Backend:
     """`memory`, `sqlite:///absolute/path`, or `etcd://host:port,host:port,...`.
+
+    `inline` as in SQLiteBackend.open: this process does nothing else.
 
     Raises StorageError for anything else, an unusable file and a cluster that does not answer.
     """
@@ -20,7 +24,7 @@ async def open_backend(url: str, clock: Clock, etcd: EtcdOptions | None = None) 
         return MemoryBackend(clock)
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/"):
-        return await SQLiteBackend.open(Path(rest), clock)
+        return await SQLiteBackend.open(Path(rest), clock, inline=inline)
     if scheme == "etcd" and rest:
         try:
             from kubepy.storage.etcd.backend import EtcdBackend

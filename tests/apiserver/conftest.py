@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kubepy.apiserver.config import APIServerConfig
-from kubepy.apiserver.run import open_storage
+from kubepy.apiserver.run import sealed
 from kubepy.apiserver.server import APIServer
+from kubepy.apiserver.storage import open_storage
 from kubepy.util.clock import SystemClock
 
 from .pki import Authority
@@ -208,7 +209,7 @@ async def running(keys: Keys, storage: str = "memory", **options: Any) -> AsyncI
         service_account_signing_key_file=keys.service_account,
         **options,
     )
-    backend = await open_storage(config, clock)
+    backend = sealed(await open_storage(config, clock), config)
     server = APIServer(config, clock, backend)
     try:
         async with anyio.create_task_group() as tasks:

@@ -99,6 +99,19 @@ def test_a_second_time_nothing_changes(laid_out: Configuration) -> None:
     assert read_topology(laid_out.paths) == laid_out.topology
 
 
+def test_more_processes_of_an_api_server_are_no_other_cluster(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    Configuration(Topology(), paths, NOW).write()
+    more = Topology(apiserver_workers=3)
+    assert read_topology(paths) == more
+    Configuration(more, paths, NOW).write()
+    master = paths.machine_etc(more.master.name)
+    assert config.load(APIServerConfig, master / "apiserver.yaml").workers == 3
+    known = read_topology(paths)
+    assert known is not None
+    assert known.apiserver_workers == 3
+
+
 def test_a_cluster_laid_out_before_there_were_several_masters_is_known(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     Configuration(Topology(), paths, NOW).write()

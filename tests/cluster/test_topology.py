@@ -27,6 +27,7 @@ def test_two_clusters_share_no_name() -> None:
         ({"workers": -1}, "0 to 100 workers"),
         ({"workers": 500}, "0 to 100 workers"),
         ({"masters": 2}, "survives no more failures than one less"),
+        ({"apiserver_workers": 0}, "1 to 64 processes"),
         ({"subnet": "10.240.0.0/28"}, "too small"),
         ({"pod_cidr": "10.240.0.0/16"}, "pod network 10.240.0.0/16 overlaps"),
         ({"service_cidr": "10.240.0.0/24"}, "service network"),

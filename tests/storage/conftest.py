@@ -1,11 +1,17 @@
 """One storage of each kind; etcd runs once for all tests and is emptied between them."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 
 from kubepy.storage import Backend, open_backend
+from kubepy.storage.shared.client import SharedBackend
+from kubepy.storage.shared.newest import Newest
+from kubepy.storage.shared.server import StorageServer
 from kubepy.util.clock import FakeClock
 from tests.storage.etcd import Cluster, make_cluster, needs_etcd
 
@@ -29,8 +35,31 @@ async def empty(backend: Backend) -> None:
         await backend.delete(kv.key, kv.revision)
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("etcd", marks=needs_etcd)])
+@asynccontextmanager
+async def shared(url: str, clock: FakeClock, clients: int = 1) -> AsyncIterator[list[SharedBackend]]:
+    """Backends at the far ends of sockets, of one that is opened here."""
+    newest = Newest.make()
+    inner = await open_backend(url, clock, inline=True)
+    server = await StorageServer.of(inner, newest)
+    async with anyio.create_task_group() as tasks:
+        opened = []
+        for _ in range(clients):
+            here, there = socket.socketpair()
+            tasks.start_soon(server.serve, here)
+            opened.append(await SharedBackend.open(there, newest))
+        yield opened
+        for backend in opened:
+            await backend.aclose()
+    await inner.aclose()
+    newest.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "shared", pytest.param("etcd", marks=needs_etcd)])
 async def backend(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Backend]:
+    if request.param == "shared":
+        async with shared(f"sqlite://{tmp_path}/state.db", clock) as (only,):
+            yield only
+        return
     if request.param == "etcd":
         url = request.getfixturevalue("etcd").url
         opened = await open_backend(url, clock)

@@ -188,7 +188,13 @@ class SQLiteBackend:
     """Implements `kubepy.storage.interface.Backend`. Its calls belong to the event loop that opened it."""
 
     def __init__(
-        self, path: Path, clock: Clock, lock: IO[str], connections: tuple[sqlite3.Connection, ...]
+        self,
+        path: Path,
+        clock: Clock,
+        lock: IO[str],
+        connections: tuple[sqlite3.Connection, ...],
+        *,
+        inline: bool = False,
     ) -> None:
         self._path = path
         self._clock = clock
@@ -201,14 +207,20 @@ class SQLiteBackend:
         self._asked: list[_Asked] = []  # goes to the writer when the event loop has run what is ready
         self._queue: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
-        self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
-        self._writer.start()
+        self._writer: threading.Thread | None = None
+        if not inline:
+            self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
+            self._writer.start()
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock) -> SQLiteBackend:
-        """Open or make the file. Raises StorageError when it is foreign, damaged, or in use."""
+    async def open(cls, path: Path, clock: Clock, *, inline: bool = False) -> SQLiteBackend:
+        """Open or make the file. Raises StorageError when it is foreign, damaged, or in use.
+
+        `inline` is for a process that does nothing but this: writes, each commit's wait for the disk too,
+        happen on the event loop's thread, and no two threads pass the interpreter's lock to and fro.
+        """
         lock, connections = await asyncio.get_running_loop().run_in_executor(None, open_file, path)
-        return cls(path, clock, lock, connections)
+        return cls(path, clock, lock, connections, inline=inline)
 
     # --- the writer thread
 
@@ -236,7 +248,10 @@ class SQLiteBackend:
             failure = StorageUnavailableError(f"{self._path}: {error}")
             answers = [(future, None, failure) for _, future in group]
             batch.events.clear()
-        self._loop.call_soon_threadsafe(self._answer, batch.events, answers)
+        if self._writer is None:
+            self._answer(batch.events, answers)
+        else:
+            self._loop.call_soon_threadsafe(self._answer, batch.events, answers)
 
     def _answer(self, events: list[Event], answers: list[_Answer]) -> None:
         if events:
@@ -261,9 +276,11 @@ class SQLiteBackend:
 
     def _hand_over(self) -> None:
         """Give the writer what was asked for since: one wake-up for all."""
-        if self._asked:
-            self._queue.put(self._asked)
-            self._asked = []
+        asked, self._asked = self._asked, []
+        if asked and self._writer is None:
+            self._write_group(asked)
+        elif asked:
+            self._queue.put(asked)
 
     async def _read(self, query: Callable[[sqlite3.Connection], _T], *, much: bool = False) -> _T:
         if self._closed:
@@ -407,8 +424,9 @@ class SQLiteBackend:
             return
         self._closed = True
         self._hand_over()
-        self._queue.put(None)
-        await self._loop.run_in_executor(None, self._writer.join)
+        if self._writer is not None:
+            self._queue.put(None)
+            await self._loop.run_in_executor(None, self._writer.join)
         self._broadcaster.close()
         self._reader.shutdown()
         self._reader_connection.close()
