@@ -21,7 +21,7 @@ async def setup(manager: Manager) -> None:
         status["seen"] = widget["spec"]["size"]
         await status.write(manager.client, WIDGETS, observed_generation=False)
 
-    manager.add(Controller("widgets", reconcile, workers=8).for_(WIDGETS, namespace=sys.argv[1]))
+    manager.add(Controller("widgets", reconcile, workers=16).for_(WIDGETS, namespace=sys.argv[1]))
 
 
 if __name__ == "__main__":
