@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import orjson
 
 from kubepy.client.config import ClientConfig
@@ -66,6 +67,9 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            with anyio.CancelScope(shield=True):
+                for _ in range(2):  # what was closed or aborted is gone a turn of the loop later
+                    await anyio.lowlevel.checkpoint()
 
     def auth_headers(self) -> list[tuple[str, str]]:
         """Who is calling, as HTTP headers (client certificates are TLS's matter)."""
@@ -179,10 +183,13 @@ class Transport:
                 await self._raise_for_status(response, method)
             yield response
         finally:
-            # An unread rest means that nobody wants it: the connection is of no more use.
+            # An unread rest means that nobody wants it: the connection is of no more use. A TLS connection
+            # that is merely closed waits for the other side, longer perhaps than the event loop lives.
             if response.content.at_eof():
                 response.release()
             else:
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
                 response.close()
 
     async def _raise_for_status(self, response: aiohttp.ClientResponse, method: str) -> None:

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import anyio
-import anyio.lowlevel
-
-from kubepy.util.clock import SystemClock, Timer
-
-
-class _Timer:
-    __slots__ = ("callback", "deadline")
-
-    def __init__(self, deadline: float, callback: Callable[[], object]) -> None:
-        self.deadline = deadline
-        self.callback: Callable[[], object] | None = callback
-
-    def cancel(self) -> None:
-        self.callback = None
+from kubepy.util.clock import SystemClock, Timer, sleep_on
+from kubepy.util.timers import TimerHeap
 
 
 class VirtualClock:
@@ -37,11 +22,11 @@ class VirtualClock:
         self._start = self._system.time()
         self._running_since = None if frozen else self._system.monotonic()
         self._elapsed = 0.0  # what was skipped, and what ran before the clock was frozen
-        self._order = itertools.count()
-        self._timers: list[tuple[float, int, _Timer]] = []
+        self._timers = TimerHeap()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
         self.fired = 0
+        self.rung = 0  # of these, in another event loop
 
     @property
     def frozen(self) -> bool:
@@ -65,28 +50,18 @@ class VirtualClock:
         return datetime.fromtimestamp(self.time(), UTC)
 
     async def sleep(self, seconds: float) -> None:
-        if seconds <= 0:
-            await anyio.lowlevel.checkpoint()
-            return
-        due = anyio.Event()
-        timer = self.call_later(seconds, due.set)
-        try:
-            await due.wait()
-        finally:
-            timer.cancel()
+        await sleep_on(self, seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        timer = _Timer(self.monotonic() + max(0.0, seconds), callback)
-        heapq.heappush(self._timers, (timer.deadline, next(self._order), timer))
+        timer = self._timers.add(self.monotonic() + max(0.0, seconds), callback)
         self._set_alarm()
         return timer
 
     @property
     def next_deadline(self) -> float | None:
         """Seconds from now to the next timer (0 when it is due), None when nobody waits."""
-        while self._timers and self._timers[0][2].callback is None:
-            heapq.heappop(self._timers)
-        return max(0.0, self._timers[0][0] - self.monotonic()) if self._timers else None
+        first = self._timers.first
+        return None if first is None else max(0.0, first - self.monotonic())
 
     def skip(self, seconds: float) -> None:
         """Put the clock forward; timers that fall due fire in order, but at the new time."""
@@ -118,9 +93,9 @@ class VirtualClock:
             self._alarm = None
 
     def _set_alarm(self) -> None:
-        if self.frozen or not self._timers:
+        deadline = None if self.frozen else self._timers.first
+        if deadline is None:
             return
-        deadline = self._timers[0][0]
         if self._alarm is not None:
             if self._alarm_at <= deadline:
                 return
@@ -135,9 +110,75 @@ class VirtualClock:
         self._set_alarm()
 
     def _fire_due(self) -> None:
-        while self._timers and self._timers[0][0] <= self.monotonic() + 1e-9:
-            _, _, timer = heapq.heappop(self._timers)
-            callback, timer.callback = timer.callback, None
-            if callback is not None:
-                self.fired += 1
-                callback()
+        while (due := self._timers.take(self.monotonic() + 1e-9)) is not None:
+            self.fired += 1
+            due[1]()
+
+
+class DistantClock:
+    """A cluster's clock for another event loop: the same time, and timers that fire in that loop.
+
+    Belongs to the loop in which it is used; `there` is the cluster's.
+    """
+
+    def __init__(self, clock: VirtualClock, there: asyncio.AbstractEventLoop) -> None:
+        self._clock = clock
+        self._there = there
+
+    @property
+    def frozen(self) -> bool:
+        """Whether time stands still until it is put forward."""
+        return self._clock.frozen
+
+    def time(self) -> float:
+        return self._clock.time()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await sleep_on(self, seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        timer = _DistantTimer(self._clock, asyncio.get_running_loop(), callback)
+        deadline = self.monotonic() + max(0.0, seconds)
+
+        def arm() -> None:
+            if timer.callback is not None:
+                timer.armed = self._clock.call_later(deadline - self._clock.monotonic(), timer.ring)
+
+        self._there.call_soon_threadsafe(arm)
+        return timer
+
+
+class _DistantTimer:
+    """Rings in the cluster's loop, calls back in the loop that set it."""
+
+    __slots__ = ("armed", "callback", "clock", "loop")
+
+    def __init__(
+        self, clock: VirtualClock, loop: asyncio.AbstractEventLoop, callback: Callable[[], object]
+    ) -> None:
+        self.clock = clock
+        self.loop = loop
+        self.callback: Callable[[], object] | None = callback
+        self.armed: Timer | None = None
+
+    def cancel(self) -> None:
+        self.callback = None
+        if self.armed is not None:
+            self.armed.cancel()
+
+    def ring(self) -> None:
+        self.clock.rung += 1
+        # A test's loop that has ended waits for nothing any more.
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._fire)
+
+    def _fire(self) -> None:
+        callback, self.callback = self.callback, None
+        if callback is not None:
+            callback()

@@ -9,30 +9,29 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kubepy.apiserver.server import APIServer
-from kubepy.client import Client, ClientConfig
+from kubepy.client import Client
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj
-from kubepy.testing.clock import VirtualClock
+from kubepy.testing.clock import DistantClock, VirtualClock
 from kubepy.testing.control_plane import ControlPlane, Options
-from kubepy.testing.faults import Faults
-from kubepy.testing.settling import HORIZON
+from kubepy.testing.face import Face
+from kubepy.testing.settling import HORIZON, turns
 from kubepy.testing.snapshots import Snapshot
-from kubepy.testing.trace import Trace
-from kubepy.testing.waiting import Predicate, RecordedEvent, Waiting, Wanted
+from kubepy.testing.waiting import Predicate, Waiting, Wanted
 
 T = TypeVar("T")
 _STOP_WITHIN = 20.0
 
 
-class Cluster:
+class Cluster(Face):
     """A cluster of its own: API server, controllers, scheduler, simulated nodes; state in memory.
 
         async with Cluster(nodes=3) as cluster:
             await cluster.client.create(DEPLOYMENTS, web)
             await cluster.wait_for("deployments", "web", condition="Available")
 
-    It runs in the event loop that starts it; `attached` gives another loop's view of a running one. Options
-    are those of `Options`.
+    It runs in the event loop that starts it; `attached` gives another loop's view of a running one, which
+    counts what runs in that loop as part of the cluster too. Options are those of `Options`.
     """
 
     def __init__(self, options: Options | None = None, **changes: Any) -> None:
@@ -85,6 +84,11 @@ class Cluster:
             self._client = None
         if self._task is not None:
             await self._end()
+        elif self._plane is not None and not self._plane.loop.is_closed():
+            # What was closed here in the end (a webhook's connections) needs an answer before the loop ends.
+            there = asyncio.run_coroutine_threadsafe(turns(), self._plane.loop)
+            await turns()
+            await asyncio.wrap_future(there)
 
     async def _end(self) -> None:
         assert self._plane is not None
@@ -96,24 +100,12 @@ class Cluster:
             task.cancel()
         await task
 
-    # --- what it is
-
     @property
     def plane(self) -> ControlPlane:
         """The running components. Raises RuntimeError before `start`."""
         if self._plane is None:
             raise RuntimeError("the cluster is not started")
         return self._plane
-
-    @property
-    def kubeconfig(self) -> str:
-        """Path of the administrator's kubeconfig, for any client."""
-        return str(self.plane.kubeconfig)
-
-    @property
-    def url(self) -> str:
-        """Where the API server listens: https, on the loopback."""
-        return self.plane.url
 
     @property
     def client(self) -> Client:
@@ -123,38 +115,19 @@ class Cluster:
         return self._client
 
     @property
-    def client_config(self) -> ClientConfig:
-        """Server and administrator for clients of your own."""
-        return ClientConfig.from_kubeconfig(self.kubeconfig)
-
-    def config_for(self, user: str, *groups: str) -> ClientConfig:
-        """The same server as another user: authorized as that user, by impersonation."""
-        return replace(self.client_config, impersonate=user, impersonate_groups=groups)
-
-    @property
-    def clock(self) -> VirtualClock:
-        """The cluster's time: hand it to what shall live in it. Belongs to the cluster's event loop."""
-        return self.plane.clock
-
-    @property
-    def faults(self) -> Faults:
-        """What shall go wrong."""
-        return self.plane.faults
-
-    @property
-    def trace(self) -> Trace:
-        """What was asked of the API server."""
-        return self.plane.trace
+    def clock(self) -> VirtualClock | DistantClock:
+        """The cluster's time, for the event loop that asks: hand it to what shall live in it."""
+        plane = self.plane
+        try:
+            foreign = asyncio.get_running_loop() is not plane.loop
+        except RuntimeError:
+            foreign = False
+        return DistantClock(plane.clock, plane.loop) if foreign else plane.clock
 
     @property
     def server(self) -> APIServer:
         """The API server itself."""
         return self.plane.server
-
-    @property
-    def nodes(self) -> list[str]:
-        """The simulated nodes' names."""
-        return self.plane.nodes.names
 
     # --- time and state
 
@@ -223,27 +196,22 @@ class Cluster:
         wanted = Wanted(resource, name, namespace, condition, until, absent)
         return await self._there(lambda: Waiting(self.plane).wait_for(wanted, timeout)) or {}
 
-    def events(
-        self, *, involved: str = "", namespace: str = "", reason: str = "", type_: str = ""
-    ) -> list[RecordedEvent]:
-        """The Events of the API, oldest first. `involved`: "Pod/web-0", or "web-0"."""
-        return self.plane.call(
-            lambda: Waiting(self.plane).events(
-                involved=involved, namespace=namespace, reason=reason, type_=type_
-            )
-        )
-
-    async def check(self) -> None:
+    def check(self) -> None:
         """Raises what a component failed with, if one did."""
-        task = self._task
-        if task is not None and task.done():
-            await task
+        if self._plane is not None and self._plane.failure is not None:
+            raise self._plane.failure
+        if self._task is not None and self._task.done():
             raise RuntimeError("the cluster has ended")
 
     async def _there(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do the work in the cluster's event loop."""
-        await self.check()
-        loop = self.plane.loop
-        if asyncio.get_running_loop() is loop:
+        """Do the work in the cluster's event loop, with an eye on what runs in this one."""
+        self.check()
+        plane, here = self.plane, asyncio.get_running_loop()
+        if here is plane.loop:
             return await work()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
+
+        async def with_this_loop() -> T:
+            with plane.settling.beside(here):
+                return await work()
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(with_this_loop(), plane.loop))

@@ -71,6 +71,7 @@ class ControlPlane:
         self.server: APIServer
         self.nodes: SimulatedNodes
         self.factory: SharedInformerFactory
+        self.failure: Exception | None = None
         self._stopping = anyio.Event()
 
     @property
@@ -111,6 +112,9 @@ class ControlPlane:
                 self.credentials.write_kubeconfig(self.kubeconfig, self.url)
                 await self._run_components(ready, is_prepared=is_prepared)
                 servers.cancel_scope.cancel()
+        except Exception as error:
+            self.failure = error  # for views of the cluster: the task that runs it is not theirs
+            raise
         finally:
             self.clock.close()
             self.kubeconfig.unlink(missing_ok=True)

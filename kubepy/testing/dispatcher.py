@@ -35,7 +35,7 @@ class ObservedDispatcher(Dispatcher):
         self._faults = faults
         self.begun = 0
         self.ended = 0
-        self.outside = 0  # of these, by others than kubepy's components
+        self.outside = self.outside_ended = 0  # of these, by others than kubepy's components
         self.turning_back = False  # while a snapshot is restored nobody may write
         self._watches: dict[int, tuple[web.BaseRequest, Request]] = {}
 
@@ -70,6 +70,7 @@ class ObservedDispatcher(Dispatcher):
             record.user = context.user.name  # an impersonated one, by now
             record.milliseconds = (_WALL.monotonic() - started) * 1000
             self.ended += counted
+            self.outside_ended += counted and not record.by_component
             self._watches.pop(id(record), None)
             CURRENT.reset(token)
         return response

@@ -41,7 +41,8 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture
 def kube_cluster(request: pytest.FixtureRequest) -> Cluster | SyncCluster:
-    """A cluster of the test's own: a `Cluster` in an asynchronous test's event loop, else a `SyncCluster`."""
+    """A cluster as new for each test, in a thread of this process: a `SyncCluster`; in an asynchronous test
+    a `Cluster`, its view from the test's event loop."""
     test = getattr(request.node, "function", None)
     test = getattr(getattr(test, "hypothesis", None), "inner_test", test)
     if not inspect.iscoroutinefunction(test):
@@ -80,11 +81,15 @@ class WarmClusters:
         key = repr(sorted(options.items()))
         if key in self._known:
             cluster, beginning = self._known[key]
-            cluster.reset(beginning)
-        else:
-            cluster = SyncCluster(**options)
-            cluster.start()
-            self._known[key] = cluster, cluster.snapshot()
+            if cluster.plane.failure is None:
+                cluster.reset(beginning)
+                return cluster
+            # It has told the test in which it failed; the next one shall not suffer for it.
+            del self._known[key]
+            cluster.abandon()
+        cluster = SyncCluster(**options)
+        cluster.start()
+        self._known[key] = cluster, cluster.snapshot()
         return cluster
 
     def stop(self) -> None:
@@ -93,25 +98,24 @@ class WarmClusters:
             self._known.popitem()[1][0].stop()
 
 
-async def _in_loop(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
-    from kubepy.testing.cluster import Cluster
-
-    async with Cluster(**_options(request)) as cluster:
-        yield cluster
+async def _in_loop(cluster: SyncCluster) -> AsyncIterator[Cluster]:
+    view = cluster.aio
+    yield view
+    await view.stop()
 
 
 @pytest.fixture
-async def _kube_cluster_anyio(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
-    async for cluster in _in_loop(request):
-        yield cluster
+async def _kube_cluster_anyio(_kube_cluster_sync: SyncCluster) -> AsyncIterator[Cluster]:
+    async for view in _in_loop(_kube_cluster_sync):
+        yield view
 
 
 if _asyncio_fixture is not None:
 
     @_asyncio_fixture
-    async def _kube_cluster_asyncio(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
-        async for cluster in _in_loop(request):
-            yield cluster
+    async def _kube_cluster_asyncio(_kube_cluster_sync: SyncCluster) -> AsyncIterator[Cluster]:
+        async for view in _in_loop(_kube_cluster_sync):
+            yield view
 
 
 @pytest.fixture(scope="module")

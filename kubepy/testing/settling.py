@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
+from kubepy.apiserver.cacher import keys
+from kubepy.testing.waiting import Waiting
 from kubepy.util.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -15,6 +20,7 @@ _TURNS = 24
 """So many turns of the event loop without a sign of life mean rest: a change needs fewer from the storage
 over a watch, an informer and a work queue to the request that a controller makes of it. Each turn looks at
 the sockets, and on the loopback what was written can be read at once."""
+_WINDOWS = 2
 _SPINS = 400
 _NAP = 0.001
 HORIZON = 0.1
@@ -31,6 +37,27 @@ class Settling:
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
         self._wall = SystemClock()
+        self._beside: dict[asyncio.AbstractEventLoop, int] = {}
+
+    def _outward(self) -> tuple[int, ...]:
+        """What may stir those in other loops, who were at rest."""
+        plane = self._plane
+        dispatcher = plane.dispatcher
+        watched = [watch.resource for watch in dispatcher.watches if not watch.by_component]
+        served = [found for resource in set(watched) if (found := Waiting(plane).find(resource))]
+        heard = sum(plane.backend.written[keys.prefix(each.resource)] for each in served)
+        return dispatcher.outside, dispatcher.outside_ended, len(watched), heard, plane.clock.rung
+
+    @contextmanager
+    def beside(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        """Meanwhile what runs in `loop`, another thread's, belongs to the cluster: rest is rest of both."""
+        self._beside[loop] = self._beside.get(loop, 0) + 1
+        try:
+            yield
+        finally:
+            self._beside[loop] -= 1
+            if not self._beside[loop]:
+                del self._beside[loop]
 
     def _signs(self) -> tuple[int, ...]:
         plane = self._plane
@@ -62,13 +89,32 @@ class Settling:
         deadline = self._wall.monotonic() + timeout
         await self.rest(deadline)
         end = clock.monotonic() + seconds
+        outward = self._outward()
         while clock.skip_to_next(end - clock.monotonic()):
-            await self.rest(deadline)
+            await self._rest_here(deadline)
+            if self._beside and self._outward() != outward:
+                await self.rest(deadline)
+                outward = self._outward()
         clock.skip(end - clock.monotonic())
         await self.settle(timeout=max(0.0, deadline - self._wall.monotonic()))
 
     async def rest(self, deadline: float) -> None:
         """Until nobody has anything to do now."""
+        if not self._beside:
+            await self._rest_here(deadline)
+            return
+        unchanged = 0
+        while unchanged < _WINDOWS:
+            signs = self._signs()
+            # Both take their turns at the same time: a new connection's handshake goes to and fro unseen.
+            turning = [asyncio.run_coroutine_threadsafe(turns(), loop) for loop in self._beside]
+            await self._rest_here(deadline)
+            while not all(turn.done() for turn in turning):
+                await self._wall.sleep(0)
+                self._check(deadline)
+            unchanged = unchanged + 1 if self._signs() == signs else 0
+
+    async def _rest_here(self, deadline: float) -> None:
         dispatcher = self._plane.dispatcher
         signs, unchanged, spins = self._signs(), 0, 0
         while unchanged < _TURNS:
@@ -83,16 +129,18 @@ class Settling:
             if spins % _SPINS == 0:
                 if busy:  # waits for something outside the loop: a webhook, a latency
                     await self._wall.sleep(_NAP)
-                if self._wall.monotonic() > deadline:
-                    raise Unsettled(self._explain())
+                self._check(deadline)
+
+    def _check(self, deadline: float) -> None:
+        if self._wall.monotonic() > deadline:
+            raise Unsettled(self._explain())
 
     async def _stirred(self, quiet: float, deadline: float) -> bool:
         before, until = self._signs()[0], self._wall.monotonic() + quiet
         while self._wall.monotonic() < until:
             await self._wall.sleep(_NAP)
             if self._signs()[0] != before:
-                if self._wall.monotonic() > deadline:
-                    raise Unsettled(self._explain())
+                self._check(deadline)
                 return True
         return False
 
@@ -104,3 +152,9 @@ class Settling:
             parts += ["requests under way:", plane.trace.table(under_way)]
         parts += ["the last requests:", plane.trace.table(list(plane.trace)[-15:])]
         return "\n".join(parts)
+
+
+async def turns() -> None:
+    """As many turns of the running event loop as rest takes."""
+    for _ in range(_TURNS):
+        await anyio.lowlevel.checkpoint()

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from kubepy.client import Client, ClientConfig
-from kubepy.machinery.gvk import GVR
-from kubepy.machinery.meta import Obj
+from kubepy.client import Client
 from kubepy.testing.cluster import Cluster
-from kubepy.testing.control_plane import Options
-from kubepy.testing.faults import Faults
-from kubepy.testing.settling import HORIZON
-from kubepy.testing.snapshots import Snapshot
-from kubepy.testing.trace import Trace
-from kubepy.testing.waiting import Predicate, RecordedEvent
+from kubepy.testing.control_plane import ControlPlane, Options
+from kubepy.testing.face import Face
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class SyncClient:
@@ -36,7 +33,7 @@ class SyncClient:
 
         def call(*arguments: Any, **options: Any) -> Any:
             async def ask() -> Any:
-                await self._cluster.inner.check()
+                self._cluster.inner.check()
                 return await getattr(self._cluster.inner.client, name)(*arguments, **options)
 
             return self._cluster.run(ask)
@@ -44,7 +41,20 @@ class SyncClient:
         return call
 
 
-class SyncCluster:
+def _waiting(
+    method: Callable[Concatenate[Cluster, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[SyncCluster, P], T]:
+    @functools.wraps(method)
+    def call(self: SyncCluster, /, *arguments: P.args, **options: P.kwargs) -> T:
+        return self.run(lambda: method(self.inner, *arguments, **options))
+
+    # What asks whether this is a coroutine function looks through `wraps`.
+    del call.__wrapped__
+    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    return call
+
+
+class SyncCluster(Face):
     """`Cluster` in a thread of its own: the same methods, without `await`, for any thread."""
 
     def __init__(self, options: Options | None = None, **changes: Any) -> None:
@@ -83,6 +93,14 @@ class SyncCluster:
         finally:
             self._end_thread()
 
+    def abandon(self) -> None:
+        """As `stop`, for a cluster whose failure is known."""
+        try:
+            self.stop()
+        except Exception as error:
+            if error is not self.plane.failure:
+                raise
+
     def _end_thread(self) -> None:
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -101,90 +119,16 @@ class SyncCluster:
         return Cluster.attached(self.inner.plane)
 
     @property
-    def kubeconfig(self) -> str:
-        """Path of the administrator's kubeconfig, for any client."""
-        return self.inner.kubeconfig
+    def plane(self) -> ControlPlane:
+        """The running components; they belong to the event loop of the cluster's thread."""
+        return self.inner.plane
 
-    @property
-    def url(self) -> str:
-        """Where the API server listens: https, on the loopback."""
-        return self.inner.url
-
-    @property
-    def client_config(self) -> ClientConfig:
-        """Server and administrator for clients of your own."""
-        return self.inner.client_config
-
-    def config_for(self, user: str, *groups: str) -> ClientConfig:
-        """The same server as another user."""
-        return self.inner.config_for(user, *groups)
-
-    @property
-    def faults(self) -> Faults:
-        """What shall go wrong."""
-        return self.inner.faults
-
-    @property
-    def trace(self) -> Trace:
-        """What was asked of the API server."""
-        return self.inner.trace
-
-    @property
-    def nodes(self) -> list[str]:
-        """The simulated nodes' names."""
-        return self.inner.nodes
-
-    def settle(self, *, timeout: float = 10.0, quiet: float = 0.0, horizon: float = HORIZON) -> None:
-        """As `Cluster.settle`."""
-        self.run(lambda: self.inner.settle(timeout=timeout, quiet=quiet, horizon=horizon))
-
-    def advance(
-        self, *, seconds: float = 0.0, minutes: float = 0.0, hours: float = 0.0, timeout: float = 60.0
-    ) -> None:
-        """As `Cluster.advance`."""
-        self.run(lambda: self.inner.advance(seconds=seconds, minutes=minutes, hours=hours, timeout=timeout))
-
-    def snapshot(self) -> Snapshot:
-        """As `Cluster.snapshot`."""
-        return self.run(self.inner.snapshot)
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """As `Cluster.restore`."""
-        self.run(lambda: self.inner.restore(snapshot))
-
-    def reset(self, snapshot: Snapshot) -> None:
-        """As `Cluster.reset`."""
-        self.run(lambda: self.inner.reset(snapshot))
-
-    def wait_for(
-        self,
-        resource: GVR | str,
-        name: str,
-        *,
-        namespace: str = "default",
-        condition: str = "",
-        until: Predicate | None = None,
-        absent: bool = False,
-        timeout: float = 10.0,
-    ) -> Obj:
-        """As `Cluster.wait_for`."""
-        return self.run(
-            lambda: self.inner.wait_for(
-                resource,
-                name,
-                namespace=namespace,
-                condition=condition,
-                until=until,
-                absent=absent,
-                timeout=timeout,
-            )
-        )
-
-    def events(
-        self, *, involved: str = "", namespace: str = "", reason: str = "", type_: str = ""
-    ) -> list[RecordedEvent]:
-        """As `Cluster.events`."""
-        return self.inner.events(involved=involved, namespace=namespace, reason=reason, type_=type_)
+    settle = _waiting(Cluster.settle)
+    advance = _waiting(Cluster.advance)
+    snapshot = _waiting(Cluster.snapshot)
+    restore = _waiting(Cluster.restore)
+    reset = _waiting(Cluster.reset)
+    wait_for = _waiting(Cluster.wait_for)
 
 
 def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from kubepy.apiserver.cacher import keys
 from kubepy.apiserver.requests import Context
 from kubepy.storage.memory import MemoryBackend
+from kubepy.util.clock import Clock
 
 COMPONENTS = (
     "system:kube-",
@@ -146,10 +148,16 @@ def _row(request: Request, start: float) -> tuple[str, ...]:
 
 
 class RecordingBackend(MemoryBackend):
-    """A storage in memory that tells of each write, in the context of the request that made it."""
+    """A storage in memory that tells of each write, in the context of the request that made it, and how many
+    there were to each resource (by the prefix of its keys)."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.written: Counter[str] = Counter()
 
     def _append(self, key: str, value: bytes, create_revision: int, *, deleted: bool) -> int:
         revision = super()._append(key, value, create_revision, deleted=deleted)
+        self.written[keys.split(key)[0]] += 1
         request = CURRENT.get()
         if request is not None:
             operation = "delete" if deleted else "update" if create_revision else "create"

@@ -5,8 +5,6 @@ their deadlines, each at exactly its own time.
 """
 
 import asyncio
-import heapq
-import itertools
 import time as _time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,8 @@ from typing import Protocol
 
 import anyio
 import anyio.lowlevel
+
+from kubepy.util.timers import TimerHeap
 
 
 class Timer(Protocol):
@@ -42,6 +42,19 @@ class Clock(Protocol):
         """Call `callback` from the event loop after `seconds`, unless the timer is cancelled before."""
 
 
+async def sleep_on(clock: Clock, seconds: float) -> None:
+    """What `sleep` is for a clock whose `call_later` keeps the time."""
+    if seconds <= 0:
+        await anyio.lowlevel.checkpoint()
+        return
+    due = anyio.Event()
+    timer = clock.call_later(seconds, due.set)
+    try:
+        await due.wait()
+    finally:
+        timer.cancel()
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -61,17 +74,6 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(max(0.0, seconds), callback)
 
 
-class _FakeTimer:
-    __slots__ = ("callback", "deadline")
-
-    def __init__(self, deadline: float, callback: Callable[[], object]) -> None:
-        self.deadline = deadline
-        self.callback: Callable[[], object] | None = callback
-
-    def cancel(self) -> None:
-        self.callback = None
-
-
 class FakeClock:
     """A clock that a test moves.
 
@@ -83,8 +85,7 @@ class FakeClock:
     def __init__(self, start: float = 1_767_225_600.0) -> None:  # 2026-01-01T00:00:00Z
         self._start = start
         self._elapsed = 0.0
-        self._order = itertools.count()
-        self._timers: list[tuple[float, int, _FakeTimer]] = []
+        self._timers = TimerHeap()
 
     def time(self) -> float:
         return self._start + self._elapsed
@@ -96,27 +97,16 @@ class FakeClock:
         return datetime.fromtimestamp(self.time(), UTC)
 
     async def sleep(self, seconds: float) -> None:
-        if seconds <= 0:
-            await anyio.lowlevel.checkpoint()
-            return
-        due = anyio.Event()
-        timer = self.call_later(seconds, due.set)
-        try:
-            await due.wait()
-        finally:
-            timer.cancel()
+        await sleep_on(self, seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        timer = _FakeTimer(self._elapsed + max(0.0, seconds), callback)
-        heapq.heappush(self._timers, (timer.deadline, next(self._order), timer))
-        return timer
+        return self._timers.add(self._elapsed + max(0.0, seconds), callback)
 
     @property
     def next_deadline(self) -> float | None:
         """Seconds from now to the next timer, None when nobody waits."""
-        while self._timers and self._timers[0][2].callback is None:
-            heapq.heappop(self._timers)
-        return max(0.0, self._timers[0][0] - self._elapsed) if self._timers else None
+        first = self._timers.first
+        return None if first is None else max(0.0, first - self._elapsed)
 
     def advance(self, seconds: float) -> None:
         """Move on by `seconds` and fire what falls due, timers set meanwhile included."""
@@ -135,13 +125,12 @@ class FakeClock:
         await self._settle(settle)
 
     def _fire_next(self, target: float) -> bool:
-        if self.next_deadline is None or self._timers[0][0] > target:
+        due = self._timers.take(target)
+        if due is None:
             return False
-        deadline, _, timer = heapq.heappop(self._timers)
+        deadline, callback = due
         self._elapsed = max(self._elapsed, deadline)
-        callback, timer.callback = timer.callback, None
-        if callback is not None:
-            callback()
+        callback()
         return True
 
     async def _settle(self, turns: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from kubepy.api.resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, NAMESPACES, PODS
 from kubepy.machinery.gvk import GVR
-from kubepy.testing import Cluster, SyncCluster
+from kubepy.testing import SyncCluster
 
 from .objects import config_map, deployment, widget_definition
 
@@ -34,13 +34,6 @@ def test_nothing_is_left_of_the_test_before(kube_cluster: SyncCluster, turn: int
     if turn:  # in the midst of it, or after
         kube_cluster.settle()
         kube_cluster.advance(minutes=10)
-
-
-@pytest.mark.anyio
-async def test_an_asynchronous_test_has_the_cluster_in_its_own_loop(kube_cluster: Cluster) -> None:
-    import asyncio
-
-    assert kube_cluster.plane.loop is asyncio.get_running_loop()
 
 
 @pytest.mark.kube_cluster(nodes=3)
