@@ -21,6 +21,7 @@ import orjson
 from anyio import to_thread
 
 from bench import objects
+from bench.bytecode import environment
 from bench.load import Job
 from bench.report import Report
 from bench.servers import Keys, Server, apiserver, load
@@ -183,5 +184,5 @@ async def _round(report: Report, many: Filled, few: Filled) -> None:
 
 def _bare_start() -> float:
     begin = perf_counter()
-    subprocess.run([sys.executable, "-c", _BARE], check=True)
+    subprocess.run([sys.executable, "-c", _BARE], env=environment(), check=True)
     return perf_counter() - begin

@@ -17,6 +17,7 @@ import anyio
 import orjson
 from anyio import to_thread
 
+from bench.bytecode import environment
 from bench.http1 import Target
 from bench.load import Job
 from kubepy.apiserver.config import APIServerConfig
@@ -134,6 +135,7 @@ async def apiserver(folder: Path, keys: Keys, workers: int = 1) -> AsyncIterator
     )
     file = folder / "apiserver.yaml"
     file.write_text(config.dump(settings))
+    environment()  # before the clock runs
     begin = perf_counter()
     async with _process(
         ["kubepy", "apiserver", "--config", str(file)], folder / "apiserver.log", port
@@ -179,6 +181,7 @@ async def _process(command: list[str], log: Path, port: int) -> AsyncIterator[Se
             stderr=output,
             stdin=subprocess.DEVNULL,
             cwd=CHECKOUT,
+            env=environment(),
         )
     try:
         yield Server(port, process)

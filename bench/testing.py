@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 from aiohttp import web
 
+from bench.bytecode import environment
 from bench.report import Report, Row
 from kubepy.api.resources import DEPLOYMENTS
 from kubepy.machinery.meta import Obj
@@ -112,8 +113,10 @@ def _look(row: Row, rounds: int) -> None:
 
 
 def _process(program: str) -> float:
+    prepared = environment()
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", program]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=prepared)
     assert process.stdout is not None
     with process.stdout as output:
         output.readline()

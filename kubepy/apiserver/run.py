@@ -15,6 +15,7 @@ from kubepy.apiserver.bootstrap import kubernetes_service
 from kubepy.apiserver.cacher import keys
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.storage import open_storage, take_snapshots
+from kubepy.apiserver.warming import warm
 from kubepy.storage import Backend, StorageError
 from kubepy.util.clock import Clock
 from kubepy.util.lean_imports import lean
@@ -75,6 +76,7 @@ async def serve(server: APIServer, *, ready: Callable[[], None]) -> None:
         await tasks.start(server.run)
         gc.freeze()
         ready()
+        tasks.start_soon(warm, server.clock)
         sealing = config.encryption_provider_config is not None
         if sealing and config.encryption_rewrite_at_start and server.duties.cluster:
             tasks.start_soon(_rewrite_stale, cast("EncryptedBackend", server.backend), config)
