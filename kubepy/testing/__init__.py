@@ -13,6 +13,8 @@ Imports nothing that only Linux has, needs no root, and listens on the loopback 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kubepy.util.lean_imports import lean
+
 if TYPE_CHECKING:
     from kubepy.testing.clock import VirtualClock
     from kubepy.testing.cluster import Cluster
@@ -58,5 +60,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _LATE:
-        return getattr(importlib.import_module(_LATE[name]), name)
+        with lean():
+            return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
