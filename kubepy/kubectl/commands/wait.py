@@ -11,7 +11,7 @@ from kubepy.kubectl.commands import base
 from kubepy.kubectl.commands.base import Command
 from kubepy.kubectl.failures import CommandError
 from kubepy.kubectl.flags import Flag
-from kubepy.kubectl.printers.custom_columns import go_value
+from kubepy.kubectl.printers.go_values import go_value
 from kubepy.kubectl.session import Session
 from kubepy.machinery import conditions, meta
 from kubepy.machinery.jsonpath import JSONPathError, relaxed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from kubepy.kubectl.failures import CommandError
+from kubepy.kubectl.printers.go_values import go_value
 from kubepy.kubectl.printers.tabwriter import table_writer
 from kubepy.machinery.jsonpath import JSONPath, JSONPathError, relaxed
 from kubepy.machinery.meta import Obj
@@ -76,19 +76,3 @@ def _cell(path: JSONPath, obj: Obj) -> str:
     except JSONPathError as error:
         raise CommandError(str(error)) from None
     return ",".join(map(go_value, values)) if values else "<none>"
-
-
-def go_value(value: Any) -> str:
-    """A value as Go's %v writes it."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return f"map[{' '.join(f'{key}:{go_value(value[key])}' for key in sorted(value))}]"
-        case list():
-            return f"[{' '.join(map(go_value, value))}]"
-        case float() if value.is_integer() and abs(value) < 1e21:
-            return str(int(value))
-    return str(value)

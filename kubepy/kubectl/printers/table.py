@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubepy.kubectl.printers.custom_columns import go_value
+from kubepy.kubectl.printers.go_values import go_value
 from kubepy.kubectl.printers.tabwriter import TabWriter
 from kubepy.machinery.meta import Obj
 
