@@ -1,13 +1,19 @@
 #!/bin/sh
-# Makes this machine the master, once packages.sh and install.sh have run. Run again it changes nothing.
+# Makes this machine a master, once packages.sh (for --etcd and more masters: packages.sh --etcd) and install.sh
+# have run. Run again it changes nothing.
 #
-# usage: master.sh ADDRESS [kubepy init's options]
+# usage: master.sh ADDRESS [kubepy init's options]       the first; with --etcd more may follow
+#        master.sh ADDRESS kubepy join ...               one more, as `kubepy token create --control-plane` prints it
 set -eu
 
-[ $# -ge 1 ] || { echo "usage: master.sh ADDRESS [OPTIONS]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: master.sh ADDRESS [OPTIONS | kubepy join ...]" >&2; exit 2; }
 address=$1
 shift
-kubepy init --apiserver-advertise-address "$address" "$@"
+if [ "${1-} ${2-}" = "kubepy join" ]; then
+	"$@" --apiserver-advertise-address "$address"
+else
+	kubepy init --apiserver-advertise-address "$address" "$@"
+fi
 
 # `kubectl` for whoever logs in to a virtual machine.
 if id vagrant >/dev/null 2>&1; then

@@ -6,6 +6,7 @@
 set -eu
 
 "$(dirname "$0")/install.sh" "$@"
-for unit in kubepy-image-mirror kubepy-apiserver kubepy-scheduler kubepy-controller-manager kubepy-kubelet kubepy-proxy; do
+for unit in kubepy-image-mirror kubepy-apiserver kubepy-scheduler kubepy-controller-manager kubepy-balancer \
+	kubepy-kubelet kubepy-proxy; do
 	systemctl try-restart "$unit"
 done

@@ -37,7 +37,7 @@ def mirror() -> str:
 
 def root() -> Path:
     """The root file system; made the first time, and when its packages change."""
-    listed = run(str(CHECKOUT / "deploy/packages.sh"), "--list").split()
+    listed = run(str(CHECKOUT / "deploy/packages.sh"), "--etcd", "--list").split()
     packages = sorted({*SYSTEM, *listed})
     target = CACHE / f"base-{_digest(FORMAT, SUITE, *packages)}"
     with _locked():
@@ -142,6 +142,8 @@ def _trim(draft: Path) -> None:
         archive.unlink()
     for name in ("etc/machine-id", "etc/resolv.conf", "etc/hostname"):
         (draft / name).unlink(missing_ok=True)
+    # as deploy/packages.sh does where it installs etcd
+    run("systemctl", f"--root={draft}", "disable", "etcd.service")
     # No machine has a name server: what the cluster's DNS does not know does not exist.
     (draft / "etc/resolv.conf").touch()
 

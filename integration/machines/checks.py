@@ -9,12 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from integration.harness import Namespace, http_get, until
-from integration.machines.lab import CONTROL_PLANE, SERVICES, Lab
-from integration.machines.nspawn import Machine
-
-
-def services_of(lab: Lab, machine: Machine) -> tuple[str, ...]:
-    return (*CONTROL_PLANE, *SERVICES) if machine is lab.master else SERVICES
+from integration.machines.lab import Lab
 
 
 def node_port(web: Namespace) -> int:
@@ -48,9 +43,9 @@ def all_ready(lab: Lab) -> bool:
 def settle(lab: Lab, web: Namespace, seconds: float = 90) -> None:
     """Services active, nodes Ready, each node runs a new pod, and the NodePort answers on each of them."""
     for machine in lab.machines.values():
-        for unit in services_of(lab, machine):
+        for unit in lab.services_of(machine):
             until(lambda m=machine, u=unit: m.active(u), f"{unit} on {machine.name}", seconds)
-    until(lambda: all_ready(lab), "four Ready nodes", seconds)
+    until(lambda: all_ready(lab), "Ready nodes", seconds)
     for machine in lab.machines.values():
         runs_a_pod(web, machine.name)
     until(lambda: len(web.ready_pods("app=web")) == 3, "three web pods", seconds)

@@ -1,8 +1,9 @@
-"""The machines of the session: made, installed, set up; taken away whatever happens."""
+"""The machines of a module: made, installed, set up; taken away whatever happens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,11 +19,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A master and three workers."""
+    with set_up() as found:
+        yield found
+
+
+@contextmanager
+def set_up(masters: int = 1, workers: int = 3) -> Iterator[Lab]:
+    """Made, installed, joined; taken away whatever happens."""
     remove_leftovers()
-    found = Lab()
+    found = Lab(masters, workers)
     try:
         try:
             found.create()
@@ -36,7 +44,7 @@ def lab() -> Iterator[Lab]:
         found.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def web(lab: Lab) -> Namespace:
     """Three web pods behind a NodePort, and a client: they must live through everything."""
     lab.cluster.ok("create", "namespace", "proof")

@@ -18,19 +18,25 @@ from integration.machines.nspawn import Machine
 SUBNET = "10.242.7"
 BRIDGE = "kpm-br0"
 PREFIX = "kpm"
-MASTER = "m-k8s"
+MASTERS = ("m-k8s", "m2-k8s", "m3-k8s")
+MASTER = MASTERS[0]
 WORKERS = ("w1-k8s", "w2-k8s", "w3-k8s")
 SERVICES = ("containerd", "kubepy-kubelet", "kubepy-proxy")
 CONTROL_PLANE = ("kubepy-apiserver", "kubepy-scheduler", "kubepy-controller-manager", "kubepy-image-mirror")
 
 
 class Lab:
-    """The machines, and the folders that all of them see: the checkout, and the wheel sets."""
+    """The machines, and the folders that all of them see: the checkout, and the wheel sets.
 
-    def __init__(self) -> None:
+    One master keeps the state in SQLite, several in etcd.
+    """
+
+    def __init__(self, masters: int = 1, workers: int = 3) -> None:
+        self._masters, self._workers = MASTERS[:masters], WORKERS[:workers]
         self.folder = Path(tempfile.mkdtemp(prefix="lab-", dir=_cache()))
         self.shared = self.folder / "shared"
-        addresses = {MASTER: f"{SUBNET}.10"} | {w: f"{SUBNET}.{101 + n}" for n, w in enumerate(WORKERS)}
+        addresses = {name: f"{SUBNET}.{10 + n}" for n, name in enumerate(self._masters)}
+        addresses |= {name: f"{SUBNET}.{101 + n}" for n, name in enumerate(self._workers)}
         self.machines = {n: Machine(n, a, self.folder, BRIDGE, PREFIX) for n, a in addresses.items()}
         self.cluster = MachinesCluster(self.folder / "host", "kubepy", SUBNET)
 
@@ -40,7 +46,22 @@ class Lab:
 
     @property
     def workers(self) -> list[Machine]:
-        return [self.machines[name] for name in WORKERS]
+        return [self.machines[name] for name in self._workers]
+
+    @property
+    def masters(self) -> list[Machine]:
+        return [self.machines[name] for name in self._masters]
+
+    @property
+    def on_etcd(self) -> bool:
+        return len(self._masters) > 1
+
+    def services_of(self, machine: Machine) -> tuple[str, ...]:
+        """The units that run on a machine."""
+        found: tuple[str, ...] = SERVICES
+        if machine in self.masters:
+            found = (*(("kubepy-etcd",) if self.on_etcd else ()), *CONTROL_PLANE, *found)
+        return (*found, "kubepy-balancer") if self.on_etcd else found
 
     def create(self) -> None:
         layers = base.layers()
@@ -64,7 +85,8 @@ class Lab:
 
     def install(self, machine: Machine, wheels: str = "/shared/wheels") -> None:
         """What the Vagrantfile runs on every machine."""
-        machine.ok("/vagrant/deploy/packages.sh")
+        etcd = ("--etcd",) if self.on_etcd and machine in self.masters else ()
+        machine.ok("/vagrant/deploy/packages.sh", *etcd)
         machine.ok("/vagrant/deploy/install.sh", wheels)
 
     def install_all(self) -> None:
@@ -73,15 +95,16 @@ class Lab:
 
     def init(self) -> str:
         """The master, and its administrator's kubeconfig for this host."""
-        said = self.master.ok("/vagrant/deploy/master.sh", self.master.address)
+        etcd = ("--etcd",) if self.on_etcd else ()
+        said = self.master.ok("/vagrant/deploy/master.sh", self.master.address, *etcd)
         self.take_kubeconfig()
         return said
 
-    def take_kubeconfig(self) -> None:
-        """The administrator's, as it is now."""
+    def take_kubeconfig(self, master: Machine | None = None) -> None:
+        """The administrator's, as it is now; each master's leads to its own API server."""
         kubeconfig = self.cluster.kubeconfig
         kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.master.root / "etc/kubepy/admin.kubeconfig", kubeconfig)
+        shutil.copy((master or self.master).root / "etc/kubepy/admin.kubeconfig", kubeconfig)
 
     def next_wheels(self) -> Path:
         """Where the machines look for another version: /shared/next, a copy of the first so far."""
@@ -94,10 +117,17 @@ class Lab:
         command = self.master.ok("kubepy", "token", "create", "--print-join-command", *options)
         return shlex.split(command)
 
+    def join_master(self, machine: Machine, command: list[str] | None = None) -> str:
+        """One more master, invited by the first."""
+        command = command or self.join_command("--control-plane")
+        return machine.ok("/vagrant/deploy/master.sh", machine.address, *command)
+
     def join(self, machine: Machine, command: list[str] | None = None) -> str:
         return machine.ok("/vagrant/deploy/worker.sh", machine.address, *(command or self.join_command()))
 
     def join_all(self) -> None:
+        for machine in self.masters[1:]:  # a member of etcd after the other
+            self.join_master(machine)
         command = self.join_command("--ttl", "15m")
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda machine: self.join(machine, command), self.workers))
@@ -112,10 +142,9 @@ class Lab:
         """For a failure's message."""
         lines = []
         for machine in self.machines.values():
-            units = (*CONTROL_PLANE, *SERVICES) if machine is self.master else SERVICES
             lines += [
                 f"== {machine.name} {unit} is not active\n{machine.journal(unit, 15)}"
-                for unit in units
+                for unit in self.services_of(machine)
                 if not machine.active(unit)
             ]
         return "\n".join(lines)

@@ -15,7 +15,6 @@ from integration.machines.checks import (
     containers,
     node_port,
     runs_a_pod,
-    services_of,
     settle,
 )
 from integration.machines.lab import MASTER, WORKERS, Lab
@@ -30,7 +29,7 @@ def pids(lab: Lab) -> dict[str, int]:
     return {
         f"{machine.name} {unit}": machine.main_pid(unit)
         for machine in lab.machines.values()
-        for unit in services_of(lab, machine)
+        for unit in lab.services_of(machine)
     }
 
 
@@ -99,7 +98,7 @@ def test_deployment_service_dns_and_node_port_from_outside(lab: Lab, web: Namesp
 
 def test_units_are_ready_watched_accounted_and_log_json(lab: Lab) -> None:
     for machine in lab.machines.values():
-        for unit in services_of(lab, machine):
+        for unit in lab.services_of(machine):
             wanted = "-pType,NotifyAccess,WatchdogUSec,MemoryCurrent,CPUAccounting,Restart"
             shown = dict(
                 line.split("=", 1)
@@ -134,7 +133,7 @@ def test_a_hung_component_is_restarted_by_its_watchdog(lab: Lab) -> None:
 def test_each_service_killed_comes_back_and_no_pod_restarts(lab: Lab, web: Namespace) -> None:
     before = containers(web)
     for machine in (lab.master, lab.machines["w1-k8s"]):
-        for unit in services_of(lab, machine):
+        for unit in lab.services_of(machine):
             pid = machine.main_pid(unit)
             machine.ok("kill", "-9", str(pid))
             until(
@@ -178,7 +177,7 @@ def test_a_rolling_upgrade_restarts_no_pod_and_fails_no_request(lab: Lab, web: N
             until(lambda: all_ready(lab), "four Ready nodes")
     for machine in lab.machines.values():
         assert NEXT_VERSION in machine.ok("kubepy", "version")
-        for unit in services_of(lab, machine):
+        for unit in lab.services_of(machine):
             if unit.startswith("kubepy-"):
                 assert machine.active(unit)
     settle(lab, web)
@@ -296,6 +295,30 @@ class TestNodeDrainedResetAndJoinedAgain:
         said = self.refused(worker, *lab.join_command())
         assert "/var/lib/kubepy has 64 MiB of free space and needs 512" in said
         worker.ok("umount", "/var/lib/kubepy")
+        shown = "sed 's/^MemTotal:.*/MemTotal: 262144 kB/' /proc/meminfo >/run/meminfo"
+        worker.ok("sh", "-c", f"{shown} && mount --bind /run/meminfo /proc/meminfo")
+        said = self.refused(worker, *lab.join_command())
+        assert "this machine has 256 MiB of memory and needs 450: give it more" in said
+        worker.ok("umount", "/proc/meminfo")
+
+    def test_too_old_a_processor_for_a_master(self, lab: Lab, worker: Machine) -> None:
+        shown = "sed 's/ sse4_2//' /proc/cpuinfo >/run/cpuinfo"
+        worker.ok("sh", "-c", f"{shown} && mount --bind /run/cpuinfo /proc/cpuinfo")
+        done = worker.run("/vagrant/deploy/master.sh", worker.address)
+        assert done.returncode == 1
+        assert "this machine's processor lacks sse4_2, which the scheduler needs" in done.stderr
+        assert worker.ask("ls", "-A", "/etc/kubepy").returncode != 0
+        worker.ok("umount", "/proc/cpuinfo")
+
+    def test_one_more_master_of_a_cluster_that_has_one_for_ever(self, lab: Lab, worker: Machine) -> None:
+        flags = ("--control-plane", "--certificate-key", "0" * 64)
+        done = worker.run(*lab.join_command(), *flags)
+        assert done.returncode == 1
+        assert "keeps its state in sqlite and has one master" in done.stderr
+        assert "kubepy init --etcd" in done.stderr
+        refused = lab.master.run("kubepy", "token", "create", "--control-plane")
+        assert refused.returncode == 1
+        assert "made by kubepy init --etcd" in refused.stderr
 
     def test_it_joins_again(self, lab: Lab, web: Namespace, worker: Machine) -> None:
         assert "has joined" in lab.join(worker)

@@ -34,7 +34,7 @@ class Certificate:
 def check(paths: Paths) -> list[Certificate]:
     """All certificates of this machine. Raises BootstrapError when it is no cluster's."""
     _require_member(paths)
-    return [_read(path) for path in sorted(paths.pki.rglob("*.crt"))]
+    return [_read(path, paths) for path in sorted(paths.pki.rglob("*.crt"))]
 
 
 async def renew(paths: Paths, clock: Clock, *, due_only: bool = False) -> list[str]:
@@ -53,14 +53,13 @@ async def renew(paths: Paths, clock: Clock, *, due_only: bool = False) -> list[s
     elif as_worker is not None:
         await _renew_worker(as_worker, paths, clock, renew_before)
     changed = [path for path in sorted(paths.pki.rglob("*.crt")) if before.get(path) != path.read_bytes()]
-    if changed:
-        units = services.MASTER if as_master is not None else services.WORKER
-        services.start(paths, units, clock)
-        node_name = as_master.node_name if as_master else as_worker.node_name if as_worker else ""
-        kubeconfig = paths.machine_etc(node_name) / "kubelet.kubeconfig"
+    role = as_master or as_worker
+    if changed and role is not None:
+        services.start(paths, services.units_of(role), clock)
+        kubeconfig = paths.machine_etc(role.node_name) / "kubelet.kubeconfig"
         async with Client(ClientConfig.from_kubeconfig(kubeconfig), clock=clock) as client:
-            await waiting.node_ready(client, node_name, clock)
-    return [path.stem for path in changed]
+            await waiting.node_ready(client, role.node_name, clock)
+    return [_name(path, paths) for path in changed]
 
 
 async def _renew_worker(current: WorkerSettings, paths: Paths, clock: Clock, renew_before: timedelta) -> None:
@@ -68,10 +67,11 @@ async def _renew_worker(current: WorkerSettings, paths: Paths, clock: Clock, ren
     limit = clock.now() + renew_before
     async with Client(ClientConfig.from_kubeconfig(kubeconfig), clock=clock) as client:
         # The serving certificate first: the client's stays good for the second request.
-        if _read(paths.pki / f"{worker.KUBELET_SERVING}.crt").expires <= limit:
+        if _read(paths.pki / f"{worker.KUBELET_SERVING}.crt", paths).expires <= limit:
             await worker.request_serving(client, paths, clock, current)
-        if _read(paths.pki / f"{worker.KUBELET_CLIENT}.crt").expires <= limit:
-            await worker.request_client(client, current.server, paths, clock, current.node_name, kubeconfig)
+        if _read(paths.pki / f"{worker.KUBELET_CLIENT}.crt", paths).expires <= limit:
+            server = current.node_server
+            await worker.request_client(client, server, paths, clock, current.node_name, kubeconfig)
 
 
 def _require_member(paths: Paths) -> None:
@@ -79,12 +79,17 @@ def _require_member(paths: Paths) -> None:
         raise BootstrapError("this machine belongs to no cluster: kubepy init or kubepy join first")
 
 
-def _read(path: Path) -> Certificate:
+def _name(path: Path, paths: Paths) -> str:
+    """As "ca", or "etcd/ca"."""
+    return str(path.relative_to(paths.pki).with_suffix(""))
+
+
+def _read(path: Path, paths: Paths) -> Certificate:
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
     try:
         authority = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         authority = False
     return Certificate(
-        path.stem, certificate.subject.rfc4514_string(), certificate.not_valid_after_utc, authority
+        _name(path, paths), certificate.subject.rfc4514_string(), certificate.not_valid_after_utc, authority
     )

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from kubepy.api.scheme import SCHEME
+from kubepy.bootstrap import shared_keys
 from kubepy.bootstrap.settings import ClusterSettings
 from kubepy.bootstrap.tokens import GROUP
 from kubepy.client import Client, kubeconfig
@@ -39,7 +40,10 @@ def objects(settings: ClusterSettings, server: str, ca: str) -> list[Obj]:
     public = yaml.safe_dump(info, sort_keys=False)
     reader = [_group(GROUP), _group(NODES_GROUP)]
     anonymous = [{"apiGroup": RBAC, "kind": "User", "name": "system:anonymous"}]
+    keys = (shared_keys.NAMESPACE, shared_keys.NAME)
+    masters = _readable("kubepy:control-plane-certs", keys, [_group(GROUP)], "secrets")
     return [
+        *(masters if settings.on_etcd else ()),
         _config_map(*CLUSTER_INFO, {"kubeconfig": public}),
         *_readable("kubepy:bootstrap-signer-clusterinfo", CLUSTER_INFO, anonymous),
         _config_map(*CLUSTER_SETTINGS, {SETTINGS_KEY: config.dump(settings)}),
@@ -90,12 +94,14 @@ def _config_map(namespace: str, name: str, data: dict[str, str]) -> Obj:
     }
 
 
-def _readable(name: str, config_map: tuple[str, str], subjects: list[Obj]) -> list[Obj]:
-    namespace, resource_name = config_map
+def _readable(
+    name: str, one: tuple[str, str], subjects: list[Obj], resource: str = "configmaps"
+) -> list[Obj]:
+    namespace, resource_name = one
     metadata = {"name": name, "namespace": namespace}
     rule = {
         "apiGroups": [""],
-        "resources": ["configmaps"],
+        "resources": [resource],
         "resourceNames": [resource_name],
         "verbs": ["get"],
     }

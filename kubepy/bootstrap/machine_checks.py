@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kubepy.bootstrap.errors import BootstrapError
+from kubepy.bootstrap.settings import BALANCER_PORT
 from kubepy.cluster import preflight
+from kubepy.cluster.etcd import CLIENT_PORT, PEER_PORT
 from kubepy.cluster.paths import Paths
 from kubepy.machinery import names
 
@@ -22,12 +24,16 @@ MASTER_DISK, WORKER_DISK = 1024 * MIB, 512 * MIB
 # x86-64-v2, for which numpy's wheels are built: without it the scheduler dies of an illegal instruction.
 CPU_FLAGS = frozenset(("cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"))
 KUBELET_PORT = ("the kubelet", 10250)
+BALANCER_PORTS = (("the balancer", BALANCER_PORT),)
+ETCD_PORTS = (("etcd", CLIENT_PORT), ("etcd", PEER_PORT), *BALANCER_PORTS)
 
 
-def check_machine(doing: str, paths: Paths, node_name: str, *, memory: int, disk: int) -> None:
+def check_machine(
+    doing: str, paths: Paths, node_name: str, *, memory: int, disk: int, etcd: bool = False
+) -> None:
     """Root, programs, kernel, name, memory, disk. Raises PreflightError or BootstrapError."""
     preflight.require_root(doing)
-    preflight.check_tools()
+    preflight.check_tools(etcd=etcd)
     preflight.check_kernel()
     if not Path("/run/systemd/system").is_dir():
         raise BootstrapError(f"{doing} starts services and systemd does not run here: kubepy up needs none")

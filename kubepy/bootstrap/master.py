@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from anyio import to_thread
 
 from kubepy.api.resources import NODES
-from kubepy.bootstrap import invitation, machine_checks, services, settings, tokens, waiting
+from kubepy.bootstrap import invitation, machine_checks, node_balancer, services, settings, tokens, waiting
 from kubepy.bootstrap.errors import BootstrapError
 from kubepy.bootstrap.mirror import MirrorConfig
 from kubepy.bootstrap.settings import MIRROR_TLS_PORT, ClusterSettings, MasterSettings
@@ -52,7 +52,7 @@ async def init(
 ) -> Invitation:
     """Keys, configuration, services, add-ons, an invitation. Raises BootstrapError and its like."""
     report.step("checks")
-    _check(wanted, paths)
+    check(wanted, paths)
     topology = wanted.topology()
     report.done("checks")
     report.step("images")
@@ -65,9 +65,7 @@ async def init(
     merge_into_home(paths.admin_kubeconfig)
     report.done("keys and configuration")
     report.step("services")
-    services.start(paths, services.MASTER[:3], clock)
-    services.start(paths, services.MASTER[3:], clock, block=False)
-    services.keep_renewing()
+    start(wanted, paths, clock)
     report.done("services")
     client_config = ClientConfig.from_kubeconfig(paths.admin_kubeconfig)
     async with Client(client_config, user_agent="kubepy-init", clock=clock) as client:
@@ -85,12 +83,33 @@ async def init(
             await tokens.create(client, made, clock.now(), ttl, "made by kubepy init")
         report.done("invitation")
         report.step("node")
-        await waiting.node_ready(client, wanted.node_name, clock)
-        role = {"metadata": {"labels": {CONTROL_PLANE: ""}}}
-        await client.patch(NODES, wanted.node_name, role)
-        await services.wait_active(services.MASTER, clock)
+        await become_node(client, wanted, clock)
         report.done("node")
     return Invitation(topology.endpoint.removeprefix("https://"), invitation.ca_hash(ca), made)
+
+
+def start(wanted: MasterSettings, paths: Paths, clock: Clock) -> list[str]:
+    """The API server and what it stands on, then the others, which wait for it. Returns those (re)started."""
+    first = services.before_clients(wanted)
+    rest = tuple(unit for unit in services.units_of(wanted) if unit not in first)
+    started = services.start(paths, first, clock)
+    started += services.start(paths, rest, clock, block=False)
+    services.keep_renewing()
+    return started
+
+
+async def become_node(client: Client, wanted: MasterSettings, clock: Clock) -> None:
+    """Wait for the node and all services; give it its role, which kubelets may not (NodeRestriction)."""
+    await waiting.node_ready(client, wanted.node_name, clock)
+    await client.patch(NODES, wanted.node_name, {"metadata": {"labels": {CONTROL_PLANE: ""}}})
+    await services.wait_active(services.units_of(wanted), clock)
+
+
+def admin_config(wanted: MasterSettings, paths: Paths, clock: Clock, server: str) -> ClientConfig:
+    """The administrator at ``server``, with a certificate of the authority that lies here."""
+    configuration = Configuration(wanted.topology(), paths, clock.now())
+    configuration.write_admin(configuration.pki())
+    return replace(ClientConfig.from_kubeconfig(paths.admin_kubeconfig), server=server)
 
 
 def write(wanted: MasterSettings, paths: Paths, clock: Clock, renew_before: timedelta = RENEW_BEFORE) -> None:
@@ -121,6 +140,9 @@ def write(wanted: MasterSettings, paths: Paths, clock: Clock, renew_before: time
         tls_private_key_file=serving.key,
     )
     write_file(paths.machine_etc(wanted.node_name) / "image-mirror.yaml", config.dump(mirror))
+    if wanted.cluster.on_etcd:
+        servers = wanted.servers or [wanted.own_server]
+        node_balancer.write(paths, wanted.node_name, servers)
     services.link(paths, wanted.node_name)
 
 
@@ -141,29 +163,31 @@ def settings_for(
     return before
 
 
-def _check(wanted: MasterSettings, paths: Paths) -> None:
-    preflight.require_root("kubepy init")
+def check(wanted: MasterSettings, paths: Paths, doing: str = "kubepy init") -> None:
+    """This machine can be a master. Raises BootstrapError and its like."""
+    on_etcd = wanted.cluster.on_etcd
+    preflight.require_root(doing)
     if settings.worker_file(paths).exists():
         raise BootstrapError("this machine is a worker of a cluster: kubepy reset first makes it nobody's")
     if paths.topology.exists():
         raise BootstrapError("kubepy up keeps a cluster on this host: kubepy down --purge first")
     machine_checks.check_machine(
-        "kubepy init",
+        doing,
         paths,
         wanted.node_name,
         memory=machine_checks.MASTER_MEMORY,
         disk=machine_checks.MASTER_DISK,
+        etcd=on_etcd,
     )
     machine_checks.check_processor()
     machine_checks.check_address(wanted.advertise_address)
-    services.require_units(services.MASTER)
+    services.require_units(services.units_of(wanted))
     refuse_half_removed(paths)
     if not settings.master_file(paths).exists():
-        machine_checks.check_ports(
-            (
-                ("the API server", wanted.cluster.secure_port),
-                machine_checks.KUBELET_PORT,
-                ("the image mirror", MIRROR_PORT),
-                ("the image mirror", MIRROR_TLS_PORT),
-            )
+        ports = (
+            ("the API server", wanted.cluster.secure_port),
+            machine_checks.KUBELET_PORT,
+            ("the image mirror", MIRROR_PORT),
+            ("the image mirror", MIRROR_TLS_PORT),
         )
+        machine_checks.check_ports((*ports, *(machine_checks.ETCD_PORTS if on_etcd else ())))

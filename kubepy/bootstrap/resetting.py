@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from kubepy.bootstrap import services, settings
+from kubepy.bootstrap import etcd_member, services, settings
 from kubepy.bootstrap.settings import MasterSettings, WorkerSettings
 from kubepy.cluster import cgroups, containerd, kubectl_command, mounts, preflight
 from kubepy.cluster.lifecycle import Report
@@ -31,8 +31,13 @@ async def reset(paths: Paths, clock: Clock, report: Report) -> bool:
     )
     names = {member.node_name} if member is not None else _names(paths)
     there = member is not None or paths.etc.exists()
+    if isinstance(member, MasterSettings) and member.cluster.on_etcd:
+        report.step("etcd")
+        # The API server first: it gives back its place among the endpoints.
+        services.stop(services.CONTROL_PLANE)
+        report.done("etcd", await etcd_member.leave(member, paths, clock))
     report.step("services")
-    services.stop(services.MASTER)
+    services.stop(services.EVERY)
     report.done("services")
     report.step("containers")
     sockets = {str(containerd.socket_path(paths, name)) for name in names}

@@ -7,36 +7,54 @@ import subprocess
 from pathlib import Path
 
 from kubepy.bootstrap.errors import BootstrapError
+from kubepy.bootstrap.settings import MasterSettings, WorkerSettings
 from kubepy.cluster.paths import Paths
 from kubepy.util.clock import Clock
 
-CONTAINERD = "containerd"
-WORKER = (CONTAINERD, "kubepy-kubelet", "kubepy-proxy")
-MASTER = (
-    "kubepy-image-mirror",
-    CONTAINERD,
-    "kubepy-apiserver",
-    "kubepy-scheduler",
-    "kubepy-controller-manager",
-    "kubepy-kubelet",
-    "kubepy-proxy",
-)
+CONTAINERD, ETCD, BALANCER = "containerd", "kubepy-etcd", "kubepy-balancer"
+_NODE = ("kubepy-kubelet", "kubepy-proxy")
+CONTROL_PLANE = ("kubepy-apiserver", "kubepy-scheduler", "kubepy-controller-manager")
+EVERY = ("kubepy-image-mirror", CONTAINERD, ETCD, *CONTROL_PLANE, BALANCER, *_NODE)
+"""All units that a machine may have, in the order in which they are started."""
 RENEWAL = "kubepy-certs.timer"
 UNIT_FOLDER = Path("/etc/systemd/system")
+WITHIN = 300.0
 DISTRIBUTION = "kubepy-k8s"
 
 
+def units_of(role: MasterSettings | WorkerSettings) -> tuple[str, ...]:
+    """Those of a machine with this role, in the order in which they are started."""
+    absent: set[str] = set()
+    if isinstance(role, WorkerSettings):
+        absent = {"kubepy-image-mirror", ETCD, *CONTROL_PLANE}
+    if not role.cluster.on_etcd:
+        absent |= {ETCD, BALANCER}
+    return tuple(unit for unit in EVERY if unit not in absent)
+
+
+def before_clients(role: MasterSettings) -> tuple[str, ...]:
+    """Of a master's units those up to the API server: the others wait for it."""
+    found = units_of(role)
+    return found[: found.index("kubepy-apiserver") + 1]
+
+
 def systemctl(*arguments: str) -> str:
-    """What systemctl says. Raises BootstrapError when it fails."""
-    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)
+    """What systemctl says. Raises BootstrapError when it fails, or has not ended within WITHIN."""
+    try:
+        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, timeout=WITHIN)
+    except subprocess.TimeoutExpired as error:
+        raise BootstrapError(
+            f"systemctl {' '.join(arguments)} has not ended after {WITHIN:.0f} s: journalctl -u "
+            f"{arguments[-1]} tells why (etcd waits until most of its members run)"
+        ) from error
     if done.returncode:
         raise BootstrapError(f"systemctl {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
     return done.stdout.strip()
 
 
-def require_units(units: tuple[str, ...]) -> None:
+def require_units(wanted: tuple[str, ...]) -> None:
     """They are installed. Raises BootstrapError."""
-    absent = [u for u in units if u.startswith("kubepy-") and not (UNIT_FOLDER / f"{u}.service").exists()]
+    absent = [u for u in wanted if u.startswith("kubepy-") and not (UNIT_FOLDER / f"{u}.service").exists()]
     if absent:
         raise BootstrapError(
             f"units are missing on this machine ({', '.join(absent)}): run deploy/install.sh of the checkout "
@@ -117,6 +135,9 @@ def inputs(paths: Paths, unit: str) -> list[Path]:
         # registry hosts are read at each pull
         return [path for path in (paths.etc / "containerd.toml",) if path.exists()]
     configuration = paths.etc / f"{unit.removeprefix('kubepy-')}.yaml"
+    if unit == ETCD:
+        # it reads its certificates at each connection, and is no program of ours
+        return [path for path in (configuration, UNIT_FOLDER / f"{unit}.service") if path.exists()]
     named = []
     for word in configuration.read_text().replace("- ", " ").split():
         path = Path(word.strip("\"'"))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from kubepy.api.resources import CONFIG_MAPS, NODES
-from kubepy.bootstrap import discovery, machine_checks, services, settings, waiting
+from kubepy.bootstrap import discovery, machine_checks, node_balancer, services, settings, waiting
 from kubepy.bootstrap import requests as certificates
 from kubepy.bootstrap.errors import BootstrapError
 from kubepy.bootstrap.invitation import CLUSTER_SETTINGS, SETTINGS_KEY
 from kubepy.bootstrap.settings import MIRROR_TLS_PORT, ClusterSettings, WorkerSettings
 from kubepy.client import Client, ClientConfig
-from kubepy.cluster import containerd, preflight
+from kubepy.cluster import containerd, preflight, server_list
 from kubepy.cluster.kubeconfigs import write_kubeconfig
 from kubepy.cluster.lifecycle import Report
 from kubepy.cluster.paths import SECRET_MODE, Paths, write_file
@@ -59,22 +59,33 @@ async def join(wanted: Join, paths: Paths, clock: Clock, report: Report) -> bool
         report.step("identity")
         await _bootstrap(wanted, found, paths, clock, kubeconfig)
         report.done("identity")
-    client_config = ClientConfig.from_kubeconfig(kubeconfig)
+    # Not through this machine's balancer, which does not run yet.
+    server = f"https://{wanted.endpoint}"
+    client_config = replace(ClientConfig.from_kubeconfig(kubeconfig), server=server)
     async with Client(client_config, user_agent="kubepy-join", clock=clock) as client:
-        if before is None:
+        after = before
+        if after is None:
             report.step("keys and configuration")
-            cluster = await _cluster_settings(client)
-            after = WorkerSettings(wanted.node_name, node_ip, client_config.server, cluster)
+            cluster = await cluster_settings(client)
+            servers = await server_list.read(client) if cluster.on_etcd else []
+            after = WorkerSettings(wanted.node_name, node_ip, server, cluster, servers)
+            if cluster.on_etcd:
+                machine_checks.check_ports(machine_checks.BALANCER_PORTS)
             await _register(client, wanted.node_name, node_ip)
             await request_serving(client, paths, clock, after)
             write(after, paths)
             settings.keep(after, settings.worker_file(paths))
             report.done("keys and configuration")
+        elif after.cluster.on_etcd:
+            after = replace(after, servers=await server_list.read(client))
+            write(after, paths)
+            settings.keep(after, settings.worker_file(paths))
         report.step("node")
-        started = services.start(paths, services.WORKER, clock, block=False)
+        units = services.units_of(after)
+        started = services.start(paths, units, clock, block=False)
         services.keep_renewing()
         await waiting.node_ready(client, wanted.node_name, clock)
-        await services.wait_active(services.WORKER, clock)
+        await services.wait_active(units, clock)
         report.done("node")
     return before is None or bool(started)
 
@@ -106,9 +117,23 @@ def write(worker: WorkerSettings, paths: Paths) -> None:
     )
     write_file(etc / "kubelet.yaml", config.dump(kubelet))
     write_file(etc / "proxy.yaml", config.dump(proxy))
-    master = worker.server.removeprefix("https://").rpartition(":")[0]
-    containerd.write_configuration(paths, name, containerd.remote_mirror(master, MIRROR_TLS_PORT, _ca(paths)))
+    write_node_kubeconfig(worker, paths)
+    if cluster.on_etcd:
+        node_balancer.write(paths, name, worker.servers)
+    # containerd tries one after the other
+    mirrors = (containerd.remote_mirror(master, MIRROR_TLS_PORT, _ca(paths)) for master in worker.masters)
+    containerd.write_configuration(paths, name, "".join(mirrors))
     services.link(paths, name)
+
+
+def write_node_kubeconfig(worker: WorkerSettings, paths: Paths) -> None:
+    """The kubelet's and the proxy's, with the node's certificate as it is now."""
+    _write_kubeconfig(
+        paths.machine_etc(worker.node_name) / "kubelet.kubeconfig",
+        worker.node_server,
+        paths,
+        worker.node_name,
+    )
 
 
 async def request_client(
@@ -123,7 +148,7 @@ async def request_client(
     pair = _pair(paths, KUBELET_CLIENT)
     write_file(pair.key, key_pem, SECRET_MODE)
     write_file(pair.certificate, pem)
-    write_kubeconfig(kubeconfig, "kubernetes", server, _ca(paths), f"system:node:{node_name}", pair)
+    _write_kubeconfig(kubeconfig, server, paths, node_name)
 
 
 async def request_serving(client: Client, paths: Paths, clock: Clock, worker: WorkerSettings) -> None:
@@ -142,14 +167,16 @@ async def _bootstrap(
     wanted: Join, found: discovery.Discovered, paths: Paths, clock: Clock, kubeconfig: Path
 ) -> None:
     """From the token to a certificate of one's own; the token is not kept."""
-    with_token = ClientConfig(server=found.server, ca_data=found.ca, token=wanted.token)
+    server = f"https://{wanted.endpoint}"  # by TLS it is known to be one of the cluster's
+    with_token = ClientConfig(server=server, ca_data=found.ca, token=wanted.token)
     async with Client(with_token, user_agent="kubepy-join", clock=clock) as client:
-        await _refuse_taken_name(client, wanted.node_name)
+        await refuse_taken_name(client, wanted.node_name)
         write_file(_ca(paths), found.ca)
-        await request_client(client, found.server, paths, clock, wanted.node_name, kubeconfig)
+        await request_client(client, server, paths, clock, wanted.node_name, kubeconfig)
 
 
-async def _refuse_taken_name(client: Client, node_name: str) -> None:
+async def refuse_taken_name(client: Client, node_name: str) -> None:
+    """Raises BootstrapError when there is a node of this name."""
     try:
         await client.get(NODES, node_name)
     except StatusError as error:
@@ -165,7 +192,8 @@ async def _refuse_taken_name(client: Client, node_name: str) -> None:
     )
 
 
-async def _cluster_settings(client: Client) -> ClusterSettings:
+async def cluster_settings(client: Client) -> ClusterSettings:
+    """As kubepy init published them. Raises BootstrapError."""
     namespace, name = CLUSTER_SETTINGS
     try:
         found = await client.get(CONFIG_MAPS, name, namespace=namespace)
@@ -196,7 +224,7 @@ def _check(wanted: Join, paths: Paths, before: WorkerSettings | None) -> None:
         raise BootstrapError("this machine is a cluster's master: kubepy reset first makes it nobody's")
     if before is not None:
         endpoint = before.server.removeprefix("https://")
-        if wanted.endpoint != endpoint or wanted.node_name != before.node_name:
+        if wanted.endpoint not in (endpoint, *before.servers) or wanted.node_name != before.node_name:
             raise BootstrapError(
                 f"this machine is {before.node_name}, a worker of the cluster at {endpoint}: kubepy "
                 "reset first"
@@ -208,7 +236,7 @@ def _check(wanted: Join, paths: Paths, before: WorkerSettings | None) -> None:
         memory=machine_checks.WORKER_MEMORY,
         disk=machine_checks.WORKER_DISK,
     )
-    services.require_units(services.WORKER)
+    services.require_units(services.EVERY)
     if before is None:
         machine_checks.check_ports((machine_checks.KUBELET_PORT,))
 
@@ -220,6 +248,11 @@ def _holds(kubeconfig: Path, paths: Paths, node_name: str) -> bool:
         return False
     subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject
     return subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == f"system:node:{node_name}"
+
+
+def _write_kubeconfig(path: Path, server: str, paths: Paths, node_name: str) -> None:
+    pair = _pair(paths, KUBELET_CLIENT)
+    write_kubeconfig(path, "kubernetes", server, _ca(paths), f"system:node:{node_name}", pair)
 
 
 def _pair(paths: Paths, name: str) -> KeyPair:

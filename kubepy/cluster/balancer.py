@@ -1,5 +1,8 @@
 """The address in front of several API servers: passes TCP connections on to one that is ready.
 
+`kubepy up` gives it a machine; on machines of their own each node has one, on its loopback device, that
+follows the cluster's own list of its API servers.
+
 TLS goes through untouched, so clients prove who they are to the API server itself. Every server's /readyz is
 asked each second: a server that is not ready gets no new connections, and those of one that stays away are
 cut, so that a watch on a machine whose network is gone ends and begins anew elsewhere.
@@ -19,6 +22,7 @@ from typing import cast
 import anyio
 from anyio.abc import TaskGroup
 
+from kubepy.cluster import server_list
 from kubepy.cluster.https import get
 from kubepy.util.clock import Clock, fail_after
 from kubepy.util.logging import get_logger
@@ -30,12 +34,19 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class BalancerConfig:
-    """Where to listen, and the API servers ("host:port") behind it. Durations are seconds."""
+    """Where to listen, and the API servers ("host:port") behind it. Durations are seconds.
+
+    With a ``kubeconfig`` they are those that the cluster lists, asked through the balancer itself; to begin
+    with ``servers`` and those of the last list, which is kept in ``servers_file``.
+    """
 
     address: str
     port: int
     servers: list[str]
     ca_file: Path
+    kubeconfig: Path | None = None
+    servers_file: Path | None = None
+    list_interval: float = 10.0
     check_interval: float = 1.0
     check_timeout: float = 5.0
     connect_timeout: float = 1.0
@@ -52,6 +63,7 @@ class ServerState:
         self.failures = NOT_READY_AFTER  # until the first check has said otherwise
         self.connections: set[_Pipe] = set()
         self.connecting = 0
+        self.watched = anyio.CancelScope()
 
     @property
     def ready(self) -> bool:
@@ -67,10 +79,15 @@ class ServerState:
         self.failures += 1
         if self.failures == NOT_READY_AFTER:
             _log.warning("API server is not ready", server=self.name, error=reason)
-        if self.failures >= CUT_AFTER and self.connections:
+        if self.failures >= CUT_AFTER:
+            self.cut()
+
+    def cut(self) -> None:
+        """End all connections to it; clients begin anew elsewhere."""
+        if self.connections:
             _log.warning("connections cut", server=self.name, count=len(self.connections))
-            for pipe in list(self.connections):
-                pipe.abort()
+        for pipe in list(self.connections):
+            pipe.abort()
 
 
 class Balancer:
@@ -80,13 +97,17 @@ class Balancer:
         self._config = config
         self._clock = clock
         self._tls = ssl.create_default_context(cafile=str(config.ca_file))
-        self.servers = [ServerState(name) for name in config.servers]
+        known = [*server_list.remembered(config.servers_file), *config.servers]
+        self.servers = [ServerState(name) for name in dict.fromkeys(known)]
         self.port = config.port
+        self._tasks: TaskGroup | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled. Raises OSError for an address that cannot be had."""
         loop = asyncio.get_running_loop()
+        config = self._config
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             for server in self.servers:
                 tasks.start_soon(self._watch_over, server)
             listener = await loop.create_server(
@@ -95,17 +116,39 @@ class Balancer:
             self.port = listener.sockets[0].getsockname()[1]
             try:
                 ready()
+                if config.kubeconfig is not None:
+                    await server_list.follow(
+                        config.kubeconfig, config.servers_file, self.serve, config.list_interval, self._clock
+                    )
                 await anyio.sleep_forever()
             finally:
+                self._tasks = None
                 listener.close()
                 for server in self.servers:
-                    for pipe in list(server.connections):
-                        pipe.abort()
+                    server.cut()
+
+    def serve(self, names: list[str]) -> None:
+        """From now on pass connections on to these servers; those to others are cut."""
+        if set(names) == {server.name for server in self.servers}:
+            return
+        _log.info("API servers", servers=names)
+        for server in [server for server in self.servers if server.name not in names]:
+            self.servers.remove(server)
+            server.watched.cancel()
+            server.cut()
+        for name in names:
+            if any(server.name == name for server in self.servers):
+                continue
+            server = ServerState(name)
+            self.servers.append(server)
+            if self._tasks is not None:
+                self._tasks.start_soon(self._watch_over, server)
 
     async def _watch_over(self, server: ServerState) -> None:
-        while True:
-            await self.check(server)
-            await self._clock.sleep(self._config.check_interval)
+        with server.watched:
+            while True:
+                await self.check(server)
+                await self._clock.sleep(self._config.check_interval)
 
     async def check(self, server: ServerState) -> None:
         """Ask a server whether it is ready."""
@@ -150,7 +193,9 @@ class Balancer:
                 continue
             finally:
                 server.connecting -= 1
-            if pipe.upstream.finished:  # it took the connection only to close it
+            if (
+                pipe.upstream.finished or server not in self.servers
+            ):  # it took the connection only to close it
                 pipe.upstream.transport.abort()
                 continue
             pipe.open(client.early)

@@ -79,8 +79,7 @@ class Configuration:
         """What a master's API server, scheduler and controller-manager read."""
         topology, etc = self.topology, self.paths.machine_etc(machine.name)
         sa_key, sa_public = pki.ensure_service_account_key()
-        several = topology.masters > 1
-        certificate = f"apiserver-{machine.name}" if several else "apiserver"
+        certificate = f"apiserver-{machine.name}" if topology.masters > 1 else "apiserver"
         serving = pki.ensure(certificate, self._apiserver_identity(machine))
         kubelet_client = pki.ensure(
             "apiserver-kubelet-client", Identity("kube-apiserver-kubelet-client", ("system:masters",))
@@ -91,8 +90,8 @@ class Configuration:
         )
         proxy_client = front_proxy.ensure("front-proxy-client", Identity("front-proxy-client"))
         storage: dict[str, Any] = {"storage": f"sqlite://{self.paths.database}"}
-        if several:
-            storage = etcd.write_configuration(topology, self.paths, machine, self.now)
+        if topology.uses_etcd:
+            storage = etcd.write_configuration(topology, self.paths, machine, self.now, self.renew_before)
         apiserver = APIServerConfig(
             advertise_address=machine.address,
             secure_port=topology.secure_port,
@@ -162,6 +161,7 @@ class Configuration:
             f"node-{name}",
             Identity(f"system:node:{name}", ("system:nodes",)),
             etc / "kubelet.kubeconfig",
+            topology.node_endpoint,
         )
         kubelet = KubeletConfig(
             kubeconfig=kubeconfig,
@@ -180,7 +180,11 @@ class Configuration:
         )
         proxy = ProxyConfig(
             kubeconfig=self._write_kubeconfig(
-                pki, "proxy", Identity("system:kube-proxy"), etc / "proxy.kubeconfig"
+                pki,
+                "proxy",
+                Identity("system:kube-proxy"),
+                etc / "proxy.kubeconfig",
+                topology.node_endpoint,
             ),
             node_name=name,
             node_ip=machine.address,
@@ -190,10 +194,12 @@ class Configuration:
         write_file(etc / "proxy.yaml", config.dump(proxy))
         containerd.write_configuration(self.paths, name, containerd.local_mirror(MIRROR_PORT))
 
-    def _write_kubeconfig(self, pki: Pki, name: str, identity: Identity, path: Path) -> Path:
+    def _write_kubeconfig(
+        self, pki: Pki, name: str, identity: Identity, path: Path, server: str = ""
+    ) -> Path:
         pair: KeyPair = pki.ensure(name, identity)
-        user = identity.common_name
-        write_kubeconfig(path, self.topology.name, self.topology.endpoint, pki.ca.certificate, user, pair)
+        endpoint, user = server or self.topology.endpoint, identity.common_name
+        write_kubeconfig(path, self.topology.name, endpoint, pki.ca.certificate, user, pair)
         return path
 
     def _write_machine(self, machine: Machine) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import ssl
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 
 from kubepy.cluster.https import get
 from kubepy.cluster.paths import Paths, write_file
-from kubepy.cluster.pki import Identity, Pki
+from kubepy.cluster.pki import RENEW_BEFORE, Identity, Pki
 from kubepy.cluster.supervisor import read_states
 from kubepy.cluster.topology import Machine, Topology
 from kubepy.util.clock import Clock
@@ -29,11 +29,20 @@ STARTS_WITHIN = 15.0
 log = get_logger(__name__)
 
 
-def pki(paths: Paths, now: datetime) -> Pki:
+def pki(paths: Paths, now: datetime, renew_before: timedelta = RENEW_BEFORE) -> Pki:
     """A CA of its own, as kubeadm's: who holds a certificate of it reads and writes the whole state."""
     directory = paths.pki / "etcd"
     directory.mkdir(parents=True, exist_ok=True)
-    return Pki(directory, now, ca_common_name="etcd-ca")
+    return Pki(directory, now, ca_common_name="etcd-ca", renew_before=renew_before)
+
+
+def ensure_client(paths: Paths, now: datetime) -> None:
+    """The client certificate with which members are asked how they are, and added and removed."""
+    _ensure_client(pki(paths, now))
+
+
+def _ensure_client(keys: Pki) -> None:
+    keys.ensure("healthcheck-client", Identity("kube-etcd-healthcheck-client"))
 
 
 def data_directory(paths: Paths, machine: Machine) -> Path:
@@ -41,27 +50,34 @@ def data_directory(paths: Paths, machine: Machine) -> Path:
     return paths.etcd / machine.name
 
 
-def write_configuration(topology: Topology, paths: Paths, machine: Machine, now: datetime) -> dict[str, Any]:
+def write_configuration(
+    topology: Topology,
+    paths: Paths,
+    machine: Machine,
+    now: datetime,
+    renew_before: timedelta = RENEW_BEFORE,
+) -> dict[str, Any]:
     """Write one member's files; gives what its API server's configuration says of the storage."""
-    keys = pki(paths, now)
+    keys = pki(paths, now, renew_before)
     addresses = (machine.address, "127.0.0.1")
     # A member is its own client too (its gateway), so the serving certificate is for both ends.
     both_ends = Identity(machine.name, (), ("localhost", machine.name), addresses, server=True)
     serving = keys.ensure(f"server-{machine.name}", both_ends)
     peer = keys.ensure(f"peer-{machine.name}", both_ends)
-    keys.ensure("healthcheck-client", Identity("kube-etcd-healthcheck-client"))
+    _ensure_client(keys)
     client = keys.ensure("apiserver-etcd-client", Identity("kube-apiserver-etcd-client"))
-    members = topology.control_plane
     document = {
         "name": machine.name,
         "data-dir": str(data_directory(paths, machine)),
         "listen-client-urls": ",".join(_url(address, CLIENT_PORT) for address in addresses),
         "advertise-client-urls": _url(machine.address, CLIENT_PORT),
-        "listen-peer-urls": _url(machine.address, PEER_PORT),
-        "initial-advertise-peer-urls": _url(machine.address, PEER_PORT),
-        "initial-cluster": ",".join(f"{m.name}={_url(m.address, PEER_PORT)}" for m in members),
+        "listen-peer-urls": peer_url(machine.address),
+        "initial-advertise-peer-urls": peer_url(machine.address),
+        "initial-cluster": ",".join(
+            f"{name}={peer_url(address)}" for name, address in topology.etcd_initial_cluster
+        ),
         "initial-cluster-token": topology.name,
-        "initial-cluster-state": "new",
+        "initial-cluster-state": "existing" if topology.etcd_exists else "new",
         "client-transport-security": _tls(keys, serving.certificate, serving.key),
         "peer-transport-security": _tls(keys, peer.certificate, peer.key),
         "enable-grpc-gateway": True,  # members are replaced through it; off where there is a file like this
@@ -71,7 +87,7 @@ def write_configuration(topology: Topology, paths: Paths, machine: Machine, now:
     etc = paths.machine_etc(machine.name)
     write_file(etc / "etcd.yaml", yaml.safe_dump(document, sort_keys=False))
     # The member on the same machine first: the others are for when it fails.
-    servers = (machine, *(other for other in members if other != machine))
+    servers = (machine, *(other for other in topology.control_plane if other != machine))
     return {
         "storage": "etcd://" + ",".join(f"{m.address}:{CLIENT_PORT}" for m in servers),
         "etcd_ca_file": keys.ca.certificate,
@@ -88,6 +104,10 @@ def environment() -> dict[str, str]:
     """etcd 3.4 refuses to start on processors besides amd64 unless it is told that one knows."""
     machine = {"aarch64": "arm64", "x86_64": "amd64"}.get(os.uname().machine, os.uname().machine)
     return {} if machine == "amd64" else {"ETCD_UNSUPPORTED_ARCH": machine}
+
+
+def peer_url(address: str) -> str:
+    return _url(address, PEER_PORT)
 
 
 def _url(address: str, port: int) -> str:
@@ -139,34 +159,60 @@ def _has_ended(paths: Paths, machine: Machine) -> bool:
 
 
 async def _replace(machine: Machine, others: list[Machine], paths: Paths, clock: Clock) -> bool:
-    tls, url = _client_tls(paths), _url(machine.address, PEER_PORT)
+    cluster = EtcdCluster(paths, [other.address for other in others], clock)
+    url = peer_url(machine.address)
+    try:
+        for member in await cluster.members():
+            if url in member.get("peerURLs", ()):
+                await cluster.call("remove", {"ID": member["ID"]})
+        await cluster.call("add", {"peerURLs": [url]})
+    except EtcdError as error:
+        log.warning("etcd member not replaced", machine=machine.name, error=str(error))
+        return False
+    return True
 
-    async def call(name: str, message: dict[str, Any]) -> Any:
-        """A method of etcd's cluster API, as JSON."""
-        problem = ""
-        for other in others:
+
+class EtcdError(RuntimeError):
+    """etcd's members do not answer, or do not do what they are asked."""
+
+
+class EtcdCluster:
+    """etcd's members as a cluster, by those that are at ``addresses``: its Cluster API, as JSON."""
+
+    def __init__(self, paths: Paths, addresses: list[str], clock: Clock) -> None:
+        self._tls = _client_tls(paths)
+        self._addresses = addresses
+        self._clock = clock
+
+    async def members(self) -> list[dict[str, Any]]:
+        """ID, name (empty until it has started), peerURLs, clientURLs, and isLearner of those that are."""
+        listed = await self.call("list", {})
+        return list(listed["members"])
+
+    async def call(self, name: str, message: dict[str, Any]) -> Any:
+        """A method; by the first member that does it. Raises EtcdError."""
+        problem = "no member is known"
+        for address in self._addresses:
+            path, body = f"/v3/cluster/member/{name}", json.dumps(message).encode()
             try:
-                path, body = f"/v3/cluster/member/{name}", json.dumps(message).encode()
                 code, answer = await get(
-                    other.address, CLIENT_PORT, path, tls, clock, CALL_PATIENCE, post=body
+                    address, CLIENT_PORT, path, self._tls, self._clock, CALL_PATIENCE, post=body
                 )
             except (OSError, TimeoutError, ValueError) as error:
-                problem = str(error)
+                problem = f"etcd {address}: {error or 'no answer in time'}"
                 continue
             if code == 200:
                 return json.loads(answer)
-            problem = answer.decode(errors="replace")
-        log.warning("etcd member not replaced", machine=machine.name, error=problem)
-        return None
+            problem = f"etcd {address}: {_said(answer)}"
+        raise EtcdError(problem)
 
-    listed = await call("list", {})
-    if listed is None:
-        return False
-    known = [member["ID"] for member in listed["members"] if url in member.get("peerURLs", ())]
-    for member_id in known:
-        if await call("remove", {"ID": member_id}) is None:
-            return False
-    return await call("add", {"peerURLs": [url]}) is not None
+
+def _said(answer: bytes) -> str:
+    """The sentence of an error."""
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.decode(errors="replace")
 
 
 @dataclass(frozen=True)

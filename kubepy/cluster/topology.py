@@ -100,6 +100,25 @@ class Topology:
         return f"https://{self.front.address}:{self.secure_port}"
 
     @property
+    def node_endpoint(self) -> str:
+        """Where the machines' kubelets and proxies reach the API."""
+        return self.endpoint
+
+    @property
+    def uses_etcd(self) -> bool:
+        return self.masters > 1
+
+    @property
+    def etcd_initial_cluster(self) -> tuple[tuple[str, str], ...]:
+        """(name, address) of each member that a cluster of etcd begins with."""
+        return tuple((machine.name, machine.address) for machine in self.control_plane)
+
+    @property
+    def etcd_exists(self) -> bool:
+        """Whether members join a cluster of etcd that is there, instead of beginning one."""
+        return False
+
+    @property
     def gateway(self) -> str:
         """The host's address on the bridge: the machines' default route."""
         return str(ipaddress.ip_network(self.subnet)[1])

@@ -9,7 +9,7 @@ import anyio
 from rich.console import Console
 
 from kubepy.bootstrap import master, tokens
-from kubepy.bootstrap.settings import ClusterSettings
+from kubepy.bootstrap.settings import ETCD, ClusterSettings
 from kubepy.cmd.locations import paths_from_root
 from kubepy.cmd.machines import add_node_name, told_refusals
 from kubepy.cmd.progress import ConsoleReport
@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pod-network-cidr", default="", help=f"the pods' network ({defaults.pod_cidr})")
     parser.add_argument("--service-cidr", default="", help=f"the services' network ({defaults.service_cidr})")
     parser.add_argument("--service-dns-domain", default="", help=f"({defaults.cluster_domain})")
+    parser.add_argument(
+        "--etcd",
+        action="store_true",
+        help="keep the state in etcd, so that more masters may join (without: SQLite, one master)",
+    )
     parser.add_argument("--token", default="", help="the first bootstrap token (one is made)")
     parser.add_argument("--token-ttl", default="24h", help="how long it is valid (24h)")
 
@@ -53,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"Machines join it with\n\n  {made.command()}\n")
         else:
             print("Machines join it with what `kubepy token create --print-join-command` prints.\n")
+        if wanted.cluster.on_etcd:
+            print("More masters join it with what `kubepy token create --control-plane` prints.\n")
         return 0
 
     return told_refusals("init", work)
@@ -64,6 +71,7 @@ def _cluster(arguments: argparse.Namespace) -> ClusterSettings | None:
         "pod_cidr": arguments.pod_network_cidr,
         "service_cidr": arguments.service_cidr,
         "cluster_domain": arguments.service_dns_domain,
+        "storage": ETCD if arguments.etcd else "",
     }
     chosen = {key: value for key, value in given.items() if value}
     return ClusterSettings(**chosen) if chosen else None

@@ -1,5 +1,6 @@
 """Make this machine a worker of a cluster, with a bootstrap token and the hash of the cluster's authority
-(`kubepy token create --print-join-command` on the master prints the command)."""
+(`kubepy token create --print-join-command` on the master prints the command); or one more master, with the
+certificate key besides (`kubepy token create --control-plane`)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import argparse
 import anyio
 from rich.console import Console
 
+from kubepy.bootstrap import joining_master
 from kubepy.bootstrap.worker import Join, join
 from kubepy.cmd.locations import paths_from_root
 from kubepy.cmd.machines import add_node_name, told_refusals
@@ -26,8 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the hash of the cluster's authority's key; may be given several times",
     )
     add_node_name(parser)
+    parser.add_argument("--control-plane", action="store_true", help="as one more master")
+    parser.add_argument(
+        "--certificate-key", default="", metavar="HEX", help="opens the masters' keys (with --control-plane)"
+    )
     parser.add_argument(
         "--node-ip",
+        "--apiserver-advertise-address",
+        dest="node_ip",
         default="",
         metavar="ADDRESS",
         help="this machine's address (that towards the API server)",
@@ -44,11 +52,28 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.node_ip,
     )
 
-    def work() -> int:
+    def as_worker() -> int:
         with ConsoleReport(Console(), clock) as report:
             changed = anyio.run(lambda: join(wanted, paths, clock, report))
-        done = "has joined" if changed else "belongs already to"
-        print(f"\n{wanted.node_name} {done} the cluster at https://{wanted.endpoint}")
+        print(_joined(wanted, changed))
         return 0
 
-    return told_refusals("join", work)
+    def as_master() -> int:
+        with ConsoleReport(Console(), clock) as report:
+            made = anyio.run(
+                lambda: joining_master.join(wanted, arguments.certificate_key, paths, clock, report)
+            )
+        print(_joined(wanted, made.changed))
+        if made.voters % 2 == 0:
+            print(
+                f"etcd has {made.voters} members and waits for most of them: it survives no more failures "
+                f"than with {made.voters - 1}. Let one more master join."
+            )
+        return 0
+
+    return told_refusals("join", as_master if arguments.control_plane else as_worker)
+
+
+def _joined(wanted: Join, changed: bool) -> str:
+    done = "has joined" if changed else "belongs already to"
+    return f"\n{wanted.node_name} {done} the cluster at https://{wanted.endpoint}"

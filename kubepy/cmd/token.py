@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
 from rich.console import Console
 from rich.table import Table
 
-from kubepy.bootstrap import tokens
+from kubepy.bootstrap import shared_keys, tokens
 from kubepy.bootstrap.errors import BootstrapError
 from kubepy.bootstrap.invitation import ca_hash
 from kubepy.client import Client, ClientConfig
@@ -18,15 +19,25 @@ from kubepy.cmd.machines import told_refusals
 from kubepy.machinery.timestamps import human_duration, rfc3339
 from kubepy.util.clock import SystemClock
 
+MASTER_TTL = timedelta(hours=2)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", type=Path, help="(/etc/kubepy/admin.kubeconfig)")
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make one, and print it")
     create.add_argument("token", nargs="?", default="", help="the token (one is made)")
-    create.add_argument("--ttl", default="24h", help="how long it is valid; 0 for ever (24h)")
+    create.add_argument(
+        "--ttl", default="", help="how long it is valid; 0 for ever (24h; with --control-plane 2h at most)"
+    )
     create.add_argument("--description", default="", help="what for")
     create.add_argument("--print-join-command", action="store_true", help="print what to run on a worker")
+    create.add_argument(
+        "--control-plane",
+        action="store_true",
+        help="on a master: keep its keys in the cluster, encrypted, as long as the token; print what to run "
+        "on a machine that becomes one more master",
+    )
     actions.add_parser("list", help="show them")
     delete = actions.add_parser("delete", help="make some invalid")
     delete.add_argument("tokens", nargs="+", metavar="TOKEN", help="token or id")
@@ -47,15 +58,26 @@ def run(arguments: argparse.Namespace) -> int:
 async def _create(arguments: argparse.Namespace, client: Client, config: ClientConfig) -> int:
     token = arguments.token or tokens.generate()
     tokens.check(token)
-    ttl = tokens.parse_ttl(arguments.ttl)
+    ttl = tokens.parse_ttl(arguments.ttl or ("2h" if arguments.control_plane else "24h"))
+    if arguments.control_plane and not timedelta() < ttl <= MASTER_TTL:
+        raise BootstrapError("a token for masters is valid for two hours at most: the keys go with it")
+    if arguments.control_plane:
+        shared_keys.require(paths_from_root())
     await tokens.create(client, token, SystemClock().now(), ttl, arguments.description)
-    if not arguments.print_join_command:
+    if not (arguments.print_join_command or arguments.control_plane):
         print(token)
         return 0
     if config.ca_data is None:
         raise BootstrapError("the kubeconfig names no authority: its hash is not known")
     endpoint = config.server.removeprefix("https://")
-    print(f"kubepy join {endpoint} --token {token} --discovery-token-ca-cert-hash {ca_hash(config.ca_data)}")
+    command = (
+        f"kubepy join {endpoint} --token {token} --discovery-token-ca-cert-hash {ca_hash(config.ca_data)}"
+    )
+    if arguments.control_plane:
+        key = shared_keys.generate()
+        await shared_keys.upload(client, paths_from_root(), key, token)
+        command += f" --control-plane --certificate-key {key}"
+    print(command)
     return 0
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -13,7 +15,10 @@ import pytest
 from kubepy.cluster.balancer import Balancer, BalancerConfig
 from kubepy.cluster.https import get
 from kubepy.util.clock import SystemClock
+from tests.apiserver.conftest import Keys, keys, running
 from tests.apiserver.pki import Authority
+
+__all__ = ["keys"]
 
 pytestmark = pytest.mark.anyio
 
@@ -200,3 +205,45 @@ async def test_with_no_server_at_all_connections_are_closed(front: Front) -> Non
         server.stop()
     with pytest.raises((OSError, ValueError)):
         await front.name()
+
+
+async def test_servers_that_come_and_go(front: Front) -> None:
+    a, b, c = (f"127.0.0.1:{server.port}" for server in front.servers)
+    front.balancer.serve([a])
+    assert {await front.name() for _ in range(6)} == {"a"}
+    async with front.connection("/watch") as (reader, _):
+        assert await reader.readline() == b"a\n"
+        front.balancer.serve([b, c])  # what leads to one that is gone is cut, to begin anew
+        with anyio.fail_after(5):
+            assert await ended(reader)
+    await until(lambda: all(state.ready for state in front.balancer.servers))
+    assert {await front.name() for _ in range(12)} == {"b", "c"}
+
+
+async def test_it_follows_the_clusters_own_list_and_remembers_it(keys: Keys, tmp_path: Path) -> None:
+    clock = SystemClock()
+    remembered = tmp_path / "servers.json"
+    async with running(keys, advertise_address="127.0.0.1") as cluster:
+        server = f"127.0.0.1:{cluster.server.port}"
+        config = BalancerConfig(
+            "127.0.0.1",
+            0,
+            ["127.0.0.1:1", server],
+            keys.ca.file,
+            cluster.kubeconfig(tmp_path),
+            remembered,
+            check_interval=0.05,
+            list_interval=0.1,
+        )
+        balancer = Balancer(config, clock)
+        serving = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(balancer.run, serving.set)
+            await serving.wait()
+            await until(lambda: [state.name for state in balancer.servers] == [server])
+            await until(remembered.is_file)
+            tasks.cancel_scope.cancel()
+    assert json.loads(remembered.read_text()) == [server]
+    assert [state.name for state in Balancer(config, clock).servers] == [server, "127.0.0.1:1"]
+    remembered.write_text("{")
+    assert [state.name for state in Balancer(config, clock).servers] == ["127.0.0.1:1", server]

@@ -20,9 +20,10 @@ from kubepy.util.clock import SystemClock
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ALL_UNITS = sorted((CHECKOUT / "systemd").glob("kubepy-*.service"))
-# What a timer starts is no component.
-UNITS = [path for path in ALL_UNITS if not path.with_suffix(".timer").exists()]
 PREFIX = "/opt/kubepy/.venv/bin/kubepy "
+ETCD = CHECKOUT / "systemd/kubepy-etcd.service"
+# What a timer starts is no component, and etcd is not ours.
+UNITS = [path for path in ALL_UNITS if not path.with_suffix(".timer").exists() and path != ETCD]
 
 
 def unit(path: Path) -> configparser.RawConfigParser:
@@ -48,11 +49,16 @@ def test_the_command_is_one_of_kubepy_and_reads_its_own_configuration(path: Path
 
 
 def test_a_unit_starts_each_component_just_as_the_supervisor_does(tmp_path: Path) -> None:
-    topology = Topology(workers=0)
+    topology = Topology(masters=3, workers=0)
     configuration = Configuration(topology, Paths(tmp_path), SystemClock().now())
     configuration.write()
-    machine = config.load(MachineConfig, configuration.machine_file(topology.master))
-    supervised = {spec.name: spec.command for spec in machine.components if spec.name != "containerd"}
+    assert topology.balancer is not None
+    supervised = {
+        spec.name: spec.command
+        for machine in (topology.master, topology.balancer)
+        for spec in config.load(MachineConfig, configuration.machine_file(machine)).components
+        if spec.name not in ("containerd", "etcd")
+    }
     by_unit = {path.stem.removeprefix("kubepy-"): command(path) for path in UNITS}
     # The supervisor of a machine serves its images itself.
     del by_unit["image-mirror"]
@@ -72,6 +78,17 @@ def test_each_is_told_ready_restarted_and_accounted(path: Path) -> None:
     assert unit(path)["Unit"]["StartLimitBurst"]
     assert int(service["LimitNOFILE"]) >= 65536
     assert {service[f"{what}Accounting"] for what in ("CPU", "Memory", "IO", "Tasks")} == {"yes"}
+
+
+def test_etcd_is_given_all_the_time_it_needs_to_find_the_others() -> None:
+    service = unit(ETCD)["Service"]
+    assert service["Type"] == "notify"
+    assert service["Restart"] == "always"
+    assert service["TimeoutStartSec"] == "infinity"
+    assert service["ExecStart"] == "/usr/bin/etcd --config-file /etc/kubepy/etcd.yaml"
+    apiserver = unit(CHECKOUT / "systemd/kubepy-apiserver.service")["Unit"]
+    assert "kubepy-etcd.service" in apiserver["After"].split()
+    assert "kubepy-etcd.service" not in apiserver.get("Requires", "")
 
 
 def test_a_kubelet_that_stops_leaves_containers_running() -> None:
@@ -95,10 +112,13 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     # A stand-in, so that what is not installed here is not what is found wrong.
     containerd = tmp_path / "containerd.service"
     containerd.write_text("[Service]\nExecStart=/bin/true\n")
+    (tmp_path / "etcd.service").write_text("[Service]\nExecStart=/bin/true\n")
     copies = []
     for path in [*ALL_UNITS, *(CHECKOUT / "systemd").glob("*.timer")]:
         copy = tmp_path / path.name
-        copy.write_text(path.read_text().replace(PREFIX, f"{program} "))
+        copy.write_text(
+            path.read_text().replace(PREFIX, f"{program} ").replace("/usr/bin/etcd", str(program))
+        )
         copies.append(copy)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, copies)],
