@@ -1,9 +1,10 @@
 """`make vagrant-test`: the real `vagrant up`, on libvirt with qemu (no KVM), with a box made here.
 
 By hand or nightly, as root: virtual machines without KVM are ten times slower than machines of nspawn, which
-run the same scripts in every test. KUBEPY_WORKERS says how many workers (3). What it needs besides
-`make test-machines`: vagrant, vagrant-libvirt, libvirt-daemon-system, libvirt-daemon-driver-qemu,
-qemu-system-x86, qemu-utils, dnsmasq-base, rsync, extlinux, parted.
+run the same scripts in every test. KUBEPY_WORKERS says how many workers (3), KUBEPY_MASTERS how many masters
+(1). What it needs besides `make test-machines`: vagrant, vagrant-libvirt, libvirt-daemon-system,
+libvirt-daemon-driver-qemu, qemu-system-x86, qemu-utils, dnsmasq-base, rsync, extlinux, parted; for what the pods
+are asked at the end, stock kubectl (make clients).
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from integration.harness import STOCK_KUBECTL, http_get
 from integration.machines import base
+from integration.manifests import CLIENT, WEB
 
+NODES = {"KUBEPY_MASTERS": "1", "KUBEPY_WORKERS": "3"}
 BOX = "kubepy-debian12"
 WORK = base.CACHE / "vagrant"
 SIZE_GB = 6
@@ -54,13 +58,29 @@ BOX_VAGRANTFILE = """Vagrant.configure("2") do |config|
   end
 end
 """
-DNS = "kubectl rollout status deployment/kube-dns --namespace kube-system --timeout=600s"
+ADD_ONS = (
+    "kubectl wait --for=condition=Available deployment --all --namespace kube-system --timeout=900s && "
+    "kubectl wait --for=condition=Ready node --all --timeout=300s"
+)
 SHOWN = "kubectl get nodes -o wide; kubectl get pods --all-namespaces -o wide; stat -fc %T /sys/fs/cgroup"
+LIMITED = """apiVersion: v1
+kind: Pod
+metadata: {name: limited}
+spec:
+  containers:
+  - name: c
+    image: busybox
+    command: [sh, -c, "echo started; exec sleep 1d"]
+    resources:
+      requests: {cpu: 200m, memory: 32Mi}
+      limits: {cpu: 250m, memory: 64Mi}
+"""
+CGROUP = "cd /sys/fs/cgroup && tail memory.max cpu.max cpu.weight"
 
 
 def main() -> int:
     box = make_box()
-    workers = int(os.environ.get("KUBEPY_WORKERS", "3"))
+    nodes = sum(int(os.environ.get(name, usual)) for name, usual in NODES.items())
     checkout = WORK / "checkout"
     shutil.rmtree(checkout, ignore_errors=True)
     left_out = shutil.ignore_patterns("__pycache__", ".*")
@@ -85,7 +105,7 @@ def main() -> int:
             # one boot in six gets no lease on some hosts: once more
             failed = vagrant("up") and vagrant("up")
             print(f"vagrant up took {time.monotonic() - started:.0f} s", flush=True)
-            failed = failed or vagrant("ssh", "m-k8s", "-c", DNS) or vagrant("ssh", "m-k8s", "-c", SHOWN)
+            failed = failed or vagrant("ssh", "m-k8s", "-c", ADD_ONS) or vagrant("ssh", "m-k8s", "-c", SHOWN)
             ready = subprocess.run(
                 ["vagrant", "ssh", "m-k8s", "-c", "kubectl get nodes --no-headers"],
                 cwd=checkout,
@@ -95,15 +115,57 @@ def main() -> int:
             )
             # vagrant's own messages may be among them
             rows = [line.split() for line in ready.stdout.splitlines() if "-k8s " in line[:10]]
-            ok = not failed and [row[1] for row in rows] == ["Ready"] * (workers + 1)
+            ok = not failed and [row[1] for row in rows] == ["Ready"] * nodes
+            if ok and STOCK_KUBECTL is not None:
+                shown = ["vagrant", "ssh", "m-k8s", "-c", "sudo cat /etc/kubepy/admin.kubeconfig"]
+                text = subprocess.run(
+                    shown, cwd=checkout, env=environment, capture_output=True, text=True
+                ).stdout
+                ok = prove(text[text.index("apiVersion") :])
         finally:
             vagrant("destroy", "--force")
     print(
-        "all nodes and cluster DNS are ready"
+        "all nodes and add-ons are ready, and pods do what they should"
         if ok
-        else f"not all nodes are Ready, or not the add-ons:\n{ready.stdout}{ready.stderr}"
+        else f"not all nodes are Ready, or not the add-ons, or not the pods:\n{ready.stdout}{ready.stderr}"
     )
     return 0 if ok else 1
+
+
+def prove(kubeconfig: str) -> bool:
+    """With stock kubectl from this host: a Service by name and by NodePort, and what a pod is given and told."""
+    file = WORK / "kubeconfig"
+    file.write_text(kubeconfig)
+    file.chmod(0o600)
+    ok = True
+
+    def kubectl(*arguments: str, given: str = "", expected: str = "") -> str:
+        nonlocal ok
+        print(f"$ kubectl {' '.join(arguments)}", flush=True)
+        command = [str(STOCK_KUBECTL), f"--kubeconfig={file}", "--request-timeout=120s", *arguments]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=900)
+        print(done.stdout + done.stderr, end="", flush=True)
+        ok = ok and not done.returncode and expected in done.stdout
+        return done.stdout
+
+    kubectl("apply", "-f", "-", given=f"{WEB}---{CLIENT}---\n{LIMITED}")
+    kubectl("rollout", "status", "deployment/web", "--timeout=600s")
+    kubectl("wait", "--for=condition=Ready", "pod/client", "pod/limited", "--timeout=600s")
+    kubectl("get", "pods,services", "-o", "wide")
+    kubectl("exec", "client", "--", "wget", "-q", "-O", "-", "http://web/", expected="web-")
+    port = kubectl("get", "service", "web", "-o", "jsonpath={.spec.ports[0].nodePort}")
+    addresses = kubectl(
+        "get", "nodes", "-o", "jsonpath={.items[*].status.addresses[?(@.type=='InternalIP')].address}"
+    )
+    for address in addresses.split():
+        answer = http_get(f"http://{address}:{port}/", timeout=60)
+        print(f"$ curl http://{address}:{port}/\n{answer}", flush=True)
+        ok = ok and answer.startswith("web-")
+    kubectl("exec", "limited", "--", "sh", "-c", CGROUP, expected="67108864")
+    kubectl("logs", "limited", expected="started")
+    kubectl("top", "nodes")
+    kubectl("top", "pods")
+    return ok
 
 
 def make_box() -> Path:
