@@ -84,6 +84,8 @@ async def init(
         report.done("invitation")
         report.step("node")
         await become_node(client, wanted, clock)
+        if made:
+            await tokens.wait_signed(client, made, clock)
         report.done("node")
     return Invitation(topology.endpoint.removeprefix("https://"), invitation.ca_hash(ca), made)
 

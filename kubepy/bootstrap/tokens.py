@@ -8,13 +8,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kubepy.api.resources import SECRETS
+from kubepy.api.resources import CONFIG_MAPS, SECRETS
 from kubepy.bootstrap.errors import BootstrapError
 from kubepy.client import Client
 from kubepy.machinery import errors, meta
 from kubepy.machinery.errors import StatusError
 from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import parse, rfc3339
+from kubepy.util.clock import Clock
 
 NAMESPACE = "kube-system"
 TYPE = "bootstrap.kubernetes.io/token"
@@ -24,6 +25,7 @@ USAGES = ("authentication", "signing")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 PATTERN = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
 DEFAULT_TTL = timedelta(hours=24)
+SIGNED_WITHIN = 120.0
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -98,6 +100,27 @@ async def create(client: Client, token: str, now: datetime, ttl: timedelta, desc
         raise BootstrapError(
             f"a token with the id {check(token)[0]} is there already: delete it first (kubepy token delete)"
         ) from error
+
+
+async def wait_signed(client: Client, token: str, clock: Clock, within: float = SIGNED_WITHIN) -> bool:
+    """Until cluster-info bears the token's signature, by which machines find the cluster trustworthy.
+
+    False where nobody signs in time, or nobody is invited at all (kubepy up).
+    """
+    deadline = clock.monotonic() + within
+    wanted = f"jws-kubeconfig-{check(token)[0]}"
+    while True:
+        try:
+            info = await client.get(CONFIG_MAPS, "cluster-info", namespace="kube-public")
+        except StatusError as error:
+            if errors.is_not_found(error):
+                return False
+            raise
+        if wanted in (info.get("data") or {}):
+            return True
+        if clock.monotonic() > deadline:
+            return False
+        await clock.sleep(0.1)
 
 
 async def list_tokens(client: Client) -> list[Token]:

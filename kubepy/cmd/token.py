@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,6 +68,14 @@ async def _create(arguments: argparse.Namespace, client: Client, config: ClientC
     if not (arguments.print_join_command or arguments.control_plane):
         print(token)
         return 0
+    # Who runs the command at once is not to be refused because the controller-manager is busy.
+    within = min(ttl.total_seconds() or tokens.SIGNED_WITHIN, tokens.SIGNED_WITHIN)
+    if not await tokens.wait_signed(client, token, SystemClock(), within):
+        print(
+            "kubepy token: cluster-info does not bear this token's signature yet, so machines are refused: "
+            "does the controller-manager run?",
+            file=sys.stderr,
+        )
     if config.ca_data is None:
         raise BootstrapError("the kubeconfig names no authority: its hash is not known")
     endpoint = config.server.removeprefix("https://")

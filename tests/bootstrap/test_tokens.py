@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import anyio
 import pytest
 
+from kubepy.api.resources import CONFIG_MAPS
 from kubepy.bootstrap import tokens
 from kubepy.bootstrap.errors import BootstrapError
+from kubepy.client import Client, ClientConfig
 from kubepy.controllers.bootstrap import tokens as understood
+from kubepy.util.clock import SystemClock
+from tests.apiserver.conftest import Keys, keys, running
+
+__all__ = ["keys"]
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 TOKEN = "abcdef.0123456789abcdef"
@@ -61,3 +69,24 @@ def test_a_secret_of_another_name_is_no_token() -> None:
     secret = tokens.secret_of(TOKEN, None)
     secret["metadata"]["name"] = "bootstrap-token-zzzzzz"
     assert tokens.token_of(secret) is None
+
+
+@pytest.mark.anyio
+async def test_a_token_is_good_when_cluster_info_bears_its_signature(keys: Keys, tmp_path: Path) -> None:
+    clock = SystemClock()
+    async with running(keys) as cluster:
+        config = ClientConfig.from_kubeconfig(cluster.kubeconfig(tmp_path))
+        async with Client(config, clock=clock) as client:
+            assert not await tokens.wait_signed(client, TOKEN, clock)  # nobody is invited: no reason to wait
+            info = {"metadata": {"name": "cluster-info"}, "data": {"kubeconfig": "x"}}
+            await client.create(CONFIG_MAPS, info, namespace="kube-public")
+            assert not await tokens.wait_signed(client, TOKEN, clock, within=0.2)
+            async with anyio.create_task_group() as group:
+
+                async def sign() -> None:
+                    await clock.sleep(0.3)
+                    signed = {"data": {"jws-kubeconfig-abcdef": "a..b"}}
+                    await client.patch(CONFIG_MAPS, "cluster-info", signed, namespace="kube-public")
+
+                group.start_soon(sign)
+                assert await tokens.wait_signed(client, TOKEN, clock, within=10)
