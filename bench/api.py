@@ -11,7 +11,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,13 @@ class Size:
     watchers: int = 200
     connections: int = 16
     warmup: float = 0.5
+    processes: int = 2  # of the second API server
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Size:
         if not arguments.quick:
-            return cls(arguments.rounds, arguments.seconds, arguments.pods, arguments.watchers)
+            size = cls(arguments.rounds, arguments.seconds, arguments.pods, arguments.watchers)
+            return replace(size, processes=arguments.processes)
         return cls(rounds=1, seconds=0.4, pods=60, watchers=5, connections=4, warmup=0.1)
 
 
@@ -55,6 +57,7 @@ class Bench:
     folder: Path
     keys: Keys
     kubepy: Server
+    several: Server
     bare: Server
     fixed: Server
     report: Report
@@ -77,10 +80,12 @@ class Bench:
             self.report.notes.append(f"answers other than 2xx to {path}: {figures['statuses']}")
         return figures
 
-    async def requests(self, key: str, title: str, ours: dict[str, Any], floors: dict[str, Any]) -> None:
+    async def requests(
+        self, key: str, title: str, ours: dict[str, Any], floors: dict[str, Any], server: Server | None = None
+    ) -> None:
         """A round of a work counted in answers a second."""
         row = self.report.row(key, title, "1/s")
-        mine, theirs = await self.load(self.kubepy, **ours), await self.load(self.bare, **floors)
+        mine, theirs = await self.load(server or self.kubepy, **ours), await self.load(self.bare, **floors)
         row.kubepy.append(mine["per_second"])
         row.bare.append(theirs["per_second"])
         row.kubepy_cpu.append(mine["server_cpu"] / mine["sent"] * 1e6)
@@ -88,12 +93,25 @@ class Bench:
         row.detail = f"p99 {mine['p99_ms']:.1f} / {theirs['p99_ms']:.1f} ms"
 
     async def create(self) -> None:
+        await self._create("create", "create a pod", self.kubepy)
+
+    async def create_several(self) -> None:
+        await self._create("create_several", f"the same, {self.size.processes} processes", self.several)
+
+    async def _create(self, key: str, title: str, server: Server) -> None:
         job = {"method": "POST", "body_file": str(self.folder / "create.json")}
         ours = {"path": f"/api/v1/namespaces/{CREATED}/pods", **job}
-        await self.requests("create", "create a pod", ours, {"path": "/objects", **job})
+        await self.requests(key, title, ours, {"path": "/objects", **job}, server)
 
     async def get(self) -> None:
-        await self.requests("get", "get a pod", {"path": f"{POD_PATH}/pod-000000001"}, {"path": "/object"})
+        await self._get("get", "get a pod", self.kubepy)
+
+    async def get_several(self) -> None:
+        await self._get("get_several", f"the same, {self.size.processes} processes", self.several)
+
+    async def _get(self, key: str, title: str, server: Server) -> None:
+        path = f"{POD_PATH}/pod-000000001"
+        await self.requests(key, title, {"path": path}, {"path": "/object"}, server)
 
     async def list(self) -> None:
         row = self.report.row("list", f"list {self.size.pods} pods", "MB/s")
@@ -146,6 +164,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=size.seconds, help=f"of a work ({size.seconds:g})")
     parser.add_argument("--pods", type=int, default=size.pods, help=f"in the list ({size.pods})")
     parser.add_argument("--watchers", type=int, default=size.watchers, help=f"of a watch ({size.watchers})")
+    parser.add_argument(
+        "--processes", type=int, default=size.processes, help=f"of the second API server ({size.processes})"
+    )
     parser.add_argument("--only", action="append", metavar="WORK", help="create, get, list, watch (all)")
 
 
@@ -160,14 +181,19 @@ async def run(arguments: argparse.Namespace) -> Report:
         (folder / "create.json").write_bytes(objects.body("pod-@SERIAL@", CREATED))
         (folder / "fill.json").write_bytes(objects.body("pod-@SERIAL@", LISTED))
         (folder / "watch.json").write_bytes(objects.body("pod-@SERIAL@", WATCHED))
-        async with apiserver(folder, keys) as kubepy:
+        (folder / "several").mkdir()
+        async with (
+            apiserver(folder, keys) as kubepy,
+            apiserver(folder / "several", keys, size.processes) as several,
+        ):
             report.extra["start_seconds"] = round(kubepy.ready_after, 3)
+            await _fill(folder, keys, several, replace(size, pods=1))
             files = await _fill(folder, keys, kubepy, size)
             async with (
                 floor("bench.bare", folder, keys, files) as bare,
                 floor("bench.fixed", folder, keys, files) as fixed,
             ):
-                bench = Bench(size, folder, keys, kubepy, bare, fixed, report, serial=size.pods)
+                bench = Bench(size, folder, keys, kubepy, several, bare, fixed, report, serial=size.pods)
                 await _rounds(bench, wanted)
                 _say_generator(bench)
             report.extra["resident_bytes"] = kubepy.resident
@@ -181,7 +207,9 @@ async def run(arguments: argparse.Namespace) -> Report:
 async def _rounds(bench: Bench, wanted: set[str]) -> None:
     works: list[tuple[str, Callable[[], Awaitable[None]]]] = [
         ("get", bench.get),
+        ("get", bench.get_several),
         ("create", bench.create),
+        ("create", bench.create_several),
         ("list", bench.list),
         ("watch", bench.watch),
         ("watch", bench.watch_latency),
