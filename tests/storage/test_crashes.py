@@ -6,6 +6,7 @@ KUBEPY_CRASHES says how many times (4); hundreds are for a patient machine.
 
 import os
 import random
+import signal
 import socket
 import ssl
 import subprocess
@@ -40,7 +41,7 @@ GONE = "gone"
 class Server:
     """`kubepy apiserver` on a loopback port."""
 
-    def __init__(self, folder: Path, storage: str = "") -> None:
+    def __init__(self, folder: Path, storage: str = "", processes: int = 1) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         with socket.socket() as probe:
@@ -67,6 +68,7 @@ class Server:
         settings = APIServerConfig(
             bind_address="127.0.0.1",
             secure_port=self.port,
+            workers=processes,
             storage=storage or f"sqlite://{folder}/state.db",
             tls_cert_file=certificate,
             tls_private_key_file=key,
@@ -100,6 +102,14 @@ class Server:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def kill_worker(self, rng: random.Random) -> None:
+        """One of several processes, not the one that has the storage."""
+        assert self.process is not None
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        workers = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        if workers:
+            os.kill(rng.choice(workers), signal.SIGKILL)
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
         with anyio.fail_after(30):
@@ -244,8 +254,11 @@ async def check(session: aiohttp.ClientSession, server: Server | Several, notes:
 
 
 @pytest.mark.timeout(60 + 30 * CRASHES)
-async def test_a_server_killed_under_load_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
-    server, notes, rng = Server(tmp_path), Notes(), random.Random(CRASHES)
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_server_killed_under_load_loses_nothing_it_acknowledged(
+    tmp_path: Path, processes: int
+) -> None:
+    server, notes, rng = Server(tmp_path, processes=processes), Notes(), random.Random(CRASHES)
     headers = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
     connector = aiohttp.TCPConnector(ssl=server.tls, limit=0)
     timeout = aiohttp.ClientTimeout(total=10)
@@ -265,9 +278,15 @@ async def test_a_server_killed_under_load_loses_nothing_it_acknowledged(tmp_path
                         for writer in range(6):
                             writing.start_soon(write, session, server, notes, 10 * crash + writer)
                         await anyio.sleep(rng.uniform(0.2, 1.0))
-                        server.kill()
+                        only_a_worker = processes > 1 and crash % 2 == 1
+                        if only_a_worker:
+                            server.kill_worker(rng)
+                            await anyio.sleep(0.5)  # the others go on
+                        else:
+                            server.kill()
                         notes.stop = True
-                    server.start()
+                    if not only_a_worker:
+                        server.start()
                     await server.ready(session)
                     await check(session, server, notes)
                 watching.cancel_scope.cancel()
