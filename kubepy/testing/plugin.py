@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from kubepy.testing.snapshots import Snapshot
     from kubepy.testing.sync import SyncCluster
 
-_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_LOOP_SCOPES = ("function", "class", "module", "package", "session")
 try:
-    _asyncio_fixture: _Decorator | None = importlib.import_module("pytest_asyncio").fixture
+    _asyncio_fixture: Callable[..., Any] | None = importlib.import_module("pytest_asyncio").fixture
 except ImportError:
     _asyncio_fixture = None
 
@@ -50,7 +50,7 @@ def kube_cluster(request: pytest.FixtureRequest) -> Cluster | SyncCluster:
     elif "anyio_backend" in request.fixturenames or _asyncio_fixture is None:
         found = request.getfixturevalue("_kube_cluster_anyio")
     else:
-        found = request.getfixturevalue("_kube_cluster_asyncio")
+        found = request.getfixturevalue(f"_kube_cluster_asyncio_{_loop_scope(request)}")
     result: Cluster | SyncCluster = found
     return result
 
@@ -110,12 +110,27 @@ async def _kube_cluster_anyio(_kube_cluster_sync: SyncCluster) -> AsyncIterator[
         yield view
 
 
-if _asyncio_fixture is not None:
+def _asyncio_view(loop_scope: str) -> Any:
+    assert _asyncio_fixture is not None
+    name = f"_kube_cluster_asyncio_{loop_scope}"
 
-    @_asyncio_fixture
-    async def _kube_cluster_asyncio(_kube_cluster_sync: SyncCluster) -> AsyncIterator[Cluster]:
-        async for view in _in_loop(_kube_cluster_sync):
-            yield view
+    async def view(_kube_cluster_sync: SyncCluster) -> AsyncIterator[Cluster]:
+        async for found in _in_loop(_kube_cluster_sync):
+            yield found
+
+    return _asyncio_fixture(loop_scope=loop_scope, name=name)(view)
+
+
+if _asyncio_fixture is not None:
+    # One for each event loop in which pytest-asyncio may run the test.
+    for _scope in _LOOP_SCOPES:
+        globals()[f"_kube_cluster_asyncio_{_scope}"] = _asyncio_view(_scope)
+
+
+def _loop_scope(request: pytest.FixtureRequest) -> str:
+    marker = request.node.get_closest_marker("asyncio")
+    named = marker.kwargs.get("loop_scope") if marker is not None else None
+    return str(named or request.config.getini("asyncio_default_test_loop_scope"))
 
 
 @pytest.fixture(scope="module")
