@@ -28,6 +28,14 @@ pytestmark = pytest.mark.anyio
 WORKERS = 2
 
 
+class Caller(Client):
+    """Each request has a connection of its own, so that they reach all workers in turn."""
+
+    async def close(self) -> None:
+        await self.session.close()
+        await anyio.sleep(0.25)  # connections close after the session
+
+
 class Server:
     """`kubepy apiserver` with its workers."""
 
@@ -63,19 +71,18 @@ class Server:
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
-    def client(self) -> Client:
-        """One of a kind: each request has a connection of its own, so that they reach all workers in turn."""
+    def client(self) -> Caller:
         tls = ssl.create_default_context(cafile=str(self.keys.ca.file))
         tls.load_cert_chain(*self.keys.client("kubernetes-admin", "system:masters"))
         connector = aiohttp.TCPConnector(ssl=tls, limit=0, force_close=True)
-        return Client(aiohttp.ClientSession(connector=connector), f"https://127.0.0.1:{self.port}")
+        return Caller(aiohttp.ClientSession(connector=connector), f"https://127.0.0.1:{self.port}")
 
     def end(self) -> int:
         self.process.terminate()
         return self.process.wait(30)
 
 
-async def ready(client: Client, within: float = 30.0) -> None:
+async def ready(client: Caller, within: float = 30.0) -> None:
     with anyio.fail_after(within):
         while True:
             try:
@@ -117,14 +124,14 @@ def server(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 @pytest.fixture
-async def client(server: Server) -> AsyncIterator[Client]:
+async def client(server: Server) -> AsyncIterator[Caller]:
     made = server.client()
     await ready(made)
     with anyio.fail_after(30):  # the last worker too
         while "worker" not in "".join(Path(f"/proc/{p}/cmdline").read_text() for p in server.workers()):
             await anyio.sleep(0.05)
     yield made
-    await made.session.close()
+    await made.close()
 
 
 async def both_serve(client: Client, server: Server) -> None:
@@ -217,7 +224,7 @@ async def test_cluster_addresses_are_given_once(keys: Keys, tmp_path: Path) -> N
         assert {answer.status for answer in answers} == {201}, [a.message for a in answers if a.status != 201]
         assert len({answer.json["spec"]["clusterIP"] for answer in answers}) == 32
         assert len({answer.json["spec"]["ports"][0]["nodePort"] for answer in answers}) == 32
-        await client.session.close()
+        await client.close()
 
 
 async def test_a_killed_worker_is_replaced_and_no_acknowledged_write_is_lost(
@@ -279,7 +286,7 @@ async def test_when_the_parent_is_killed_the_workers_end_and_a_new_server_has_ev
             assert acknowledged <= names
             async with anyio.create_task_group() as tasks:
 
-                async def write(life: int, part: int, client: Client = client) -> None:
+                async def write(life: int, part: int, client: Caller = client) -> None:
                     for n in range(1000):
                         name = f"p{life}-{part}-{n}"
                         try:
@@ -295,7 +302,7 @@ async def test_when_the_parent_is_killed_the_workers_end_and_a_new_server_has_ev
                 while len(acknowledged) < 30 * (life + 1):
                     await anyio.sleep(0.01)
                 server.process.kill()
-            await client.session.close()
+            await client.close()
 
 
 async def test_it_ends_gracefully(keys: Keys, tmp_path: Path) -> None:
@@ -308,7 +315,7 @@ async def test_it_ends_gracefully(keys: Keys, tmp_path: Path) -> None:
             assert server.end() == 0
             assert not any(alive(pid) for pid in workers)
             rest = await watch.content.read()  # to its proper end
-        await client.session.close()
+        await client.close()
     assert all(orjson.loads(line) for line in rest.splitlines())
     assert "killed" not in server.log.read_text()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 import anyio
@@ -139,8 +139,10 @@ class Parent:
 
     async def _live(self, index: int) -> int:
         """One life of a worker; its exit status."""
-        with self._sockets(index) as (place, sender, storage):
-            process = await self._start(place)
+        with ExitStack() as open_sockets:
+            with ExitStack() as inherited:  # the worker's ends, which nobody else keeps open
+                place, sender, storage = self._sockets(index, open_sockets, inherited)
+                process = await self._start(place)
             self._processes.add(process)
             try:
                 async with anyio.create_task_group() as tasks:
@@ -154,21 +156,20 @@ class Parent:
                 self._acceptor.remove(sender)
         return status
 
-    @contextmanager
-    def _sockets(self, index: int) -> Iterator[tuple[Place, Sender, socket.socket | None]]:
-        with ExitStack() as open_sockets:
+    def _sockets(
+        self, index: int, ours: ExitStack, theirs: ExitStack
+    ) -> tuple[Place, Sender, socket.socket | None]:
+        def pair() -> tuple[socket.socket, int]:
+            near, far = socket.socketpair()
+            return ours.enter_context(near), theirs.enter_context(far).fileno()
 
-            def pair() -> tuple[socket.socket, socket.socket]:
-                ours, theirs = socket.socketpair()
-                return open_sockets.enter_context(ours), open_sockets.enter_context(theirs)
-
-            connections, theirs = pair()
-            place = Place(index, self._config.workers, self._acceptor.port, theirs.fileno())
-            storage = None
-            if self._storage is not None:
-                storage, theirs = pair()
-                place = replace(place, storage=theirs.fileno(), newest=self._newest.descriptor)
-            yield place, Sender(connections), storage
+        connections, descriptor = pair()
+        place = Place(index, self._config.workers, self._acceptor.port, descriptor)
+        storage = None
+        if self._storage is not None:
+            storage, descriptor = pair()
+            place = replace(place, storage=descriptor, newest=self._newest.descriptor)
+        return place, Sender(connections), storage
 
     async def _start(self, place: Place) -> Process:
         environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_PARENT}
