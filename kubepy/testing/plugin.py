@@ -76,7 +76,7 @@ class WarmClusters:
 
     def take(self, options: dict[str, Any]) -> SyncCluster:
         """The cluster with these options, in the state of a new one."""
-        from kubepy.testing.sync import SyncCluster
+        from kubepy.testing import SyncCluster
 
         key = repr(sorted(options.items()))
         if key in self._known:
@@ -136,7 +136,7 @@ def _loop_scope(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def kube_cluster_module(request: pytest.FixtureRequest) -> Iterator[SyncCluster]:
     """One cluster for a module's tests, in a thread; asynchronous tests take its `aio`."""
-    from kubepy.testing.sync import SyncCluster
+    from kubepy.testing import SyncCluster
 
     with SyncCluster(**_options(request)) as cluster:
         yield cluster
@@ -145,7 +145,7 @@ def kube_cluster_module(request: pytest.FixtureRequest) -> Iterator[SyncCluster]
 @pytest.fixture(scope="session")
 def kube_cluster_session() -> Iterator[SyncCluster]:
     """One cluster for the whole run, in a thread; asynchronous tests take its `aio`."""
-    from kubepy.testing.sync import SyncCluster
+    from kubepy.testing import SyncCluster
 
     with SyncCluster() as cluster:
         yield cluster

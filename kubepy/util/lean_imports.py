@@ -59,6 +59,9 @@ def lean(*, freeze: bool = False) -> Iterator[None]:
             del ssl.SSLContext.set_default_verify_paths
         if freeze:
             gc.freeze()
+        elif not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation, without a walk through all of it
         if collects:
             gc.enable()
 
