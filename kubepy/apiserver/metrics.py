@@ -11,9 +11,13 @@ _Labels = tuple[str, str, str, str, str, str]
 
 
 class Metrics:
-    """Counters of requests; gauges are given when the text is asked for."""
+    """Counters of requests; gauges are given when the text is asked for.
 
-    def __init__(self) -> None:
+    Of several processes behind one port each has the label "worker": who answers tells only what is its own.
+    """
+
+    def __init__(self, worker: int | None = None) -> None:
+        self._worker = "" if worker is None else f'worker="{worker}"'
         self._requests: dict[_Labels, int] = defaultdict(int)
         self._durations: dict[_Labels, list[float]] = {}
 
@@ -43,11 +47,11 @@ class Metrics:
             "# TYPE apiserver_request_total counter",
         ]
         for labels, count in sorted(self._requests.items()):
-            lines.append(f"apiserver_request_total{{{_names(labels)}}} {count}")
+            lines.append(f"apiserver_request_total{{{self._names(labels)}}} {count}")
         name = "apiserver_request_duration_seconds"
         lines += [f"# HELP {name} Response latency distribution in seconds.", f"# TYPE {name} histogram"]
         for labels, series in sorted(self._durations.items()):
-            shown, total = _names(labels), 0.0
+            shown, total = self._names(labels), 0.0
             for position, bound in enumerate(_BUCKETS):
                 total += series[position]
                 lines.append(f'{name}_bucket{{{shown},le="{bound}"}} {total:.0f}')
@@ -55,13 +59,18 @@ class Metrics:
             lines.append(f"{name}_sum{{{shown}}} {series[-2]:.6f}")
             lines.append(f"{name}_count{{{shown}}} {series[-1]:.0f}")
         for gauge, (explanation, value) in gauges.items():
-            lines += [f"# HELP {gauge} {explanation}", f"# TYPE {gauge} gauge", f"{gauge} {value:g}"]
+            shown = f"{gauge}{{{self._worker}}}" if self._worker else gauge
+            lines += [f"# HELP {gauge} {explanation}", f"# TYPE {gauge} gauge", f"{shown} {value:g}"]
         return "\n".join(lines) + "\n"
 
-
-def _names(labels: _Labels) -> str:
-    verb, group, version, resource, subresource, code = labels
-    shown = (
-        f'verb="{verb}",group="{group}",version="{version}",resource="{resource}",subresource="{subresource}"'
-    )
-    return f'{shown},code="{code}"' if code else shown
+    def _names(self, labels: _Labels) -> str:
+        verb, group, version, resource, subresource, code = labels
+        shown = [
+            f'verb="{verb}",group="{group}",version="{version}",resource="{resource}"',
+            f'subresource="{subresource}"',
+        ]
+        if code:
+            shown.append(f'code="{code}"')
+        if self._worker:
+            shown.append(self._worker)
+        return ",".join(shown)

@@ -63,6 +63,7 @@ class Duties:
 
     storage: bool = True
     cluster: bool = True
+    worker: int | None = None  # its number, where there are several
 
 
 class APIServer:
@@ -82,7 +83,6 @@ class APIServer:
         self.clock = clock
         self.backend = backend
         self.cacher = Cacher(backend, clock, _describe)
-        self.metrics = Metrics()
         self.streams = WatchStreams()
         self.paths = Paths(self)
         self.closing = False
@@ -90,6 +90,7 @@ class APIServer:
         self.auditor = Auditor.of(config, clock)
         self.port = config.secure_port
         self.duties = duties or Duties()
+        self.metrics = Metrics(self.duties.worker)
         self._listen = listen or Port(config.bind_address, config.secure_port)
         self.services = ServiceEndpoints(
             self.cacher.resource(keys.prefix(BY_GVR[r.SERVICES])),

@@ -185,6 +185,14 @@ async def test_connections_reach_all_workers_and_these_agree(client: Client, ser
     ] * WORKERS
 
 
+async def test_each_worker_tells_its_own_metrics_under_its_number(client: Caller, server: Server) -> None:
+    await both_serve(client, server)
+    texts = [(await client.get("/metrics")).body.decode() for _ in range(2 * WORKERS)]
+    counted = [line for text in texts for line in text.splitlines() if line[:1] not in ("#", "")]
+    assert all('worker="' in line for line in counted)
+    assert {line.partition('worker="')[2][0] for line in counted} == {"0", "1"}
+
+
 async def test_watches_at_every_worker_see_every_change_once(client: Client, server: Server) -> None:
     await both_serve(client, server)
     start = (await client.get(CONFIG_MAPS)).json["metadata"]["resourceVersion"]

@@ -34,7 +34,9 @@ async def run(config: APIServerConfig, clock: Clock, place: Place) -> None:
     from kubepy.apiserver.workers.handover import Receiver
 
     receiver = Receiver(socket.socket(fileno=place.connections), place.port, _orphaned)
-    duties = Duties(storage=place.index == 0 and place.storage is None, cluster=place.index == 0)
+    duties = Duties(
+        storage=place.index == 0 and place.storage is None, cluster=place.index == 0, worker=place.index
+    )
 
     async def say_alive() -> None:
         receiver.say_alive()
