@@ -40,6 +40,35 @@ def test_the_server_loads_only_what_every_server_needs() -> None:
     assert not NOT_NEEDED & loaded
 
 
+def test_the_rest_is_loaded_in_idle_time() -> None:
+    program = """
+import sys, anyio
+from kubepy.apiserver.warming import warm
+
+class Clock:
+    slept = 0.0
+    async def sleep(self, seconds):
+        self.slept += seconds
+
+clock = Clock()
+anyio.run(warm, clock)
+print(clock.slept > 1, *sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    slept, *loaded = done.stdout.split()
+    assert slept == "True"
+    left_out = {
+        "grpc",
+        "kubepy.storage.encryption",
+        "kubepy.storage.etcd.backend",
+        "numpy",
+        "pydantic",
+        "rich",
+    }
+    assert NOT_NEEDED - left_out <= set(loaded)
+    assert not left_out & set(loaded)
+
+
 @pytest.mark.anyio
 async def test_objects_of_the_run_before_are_shown_with_their_revisions(keys: Keys, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/state.db"

@@ -18,7 +18,7 @@ from kubepy.storage.snapshots.status import SnapshotStatus
 APPLICATION_ID = 0x6B706B73  # "kpks" in the file's header: how a foreign database is told from ours
 SCHEMA_VERSION = 1
 _VACUUM_PAGES = 2000
-_MAPPED = 1 << 30
+_MAPPED = 1 << 28  # what is mapped counts as held while it is
 
 _SCHEMA = f"""
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -99,7 +99,7 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def mapped(connection: sqlite3.Connection) -> Iterator[None]:
-    """For reading much of the file at once: in half the time. Not kept, as what is mapped counts as held."""
+    """For reading much of the file at once: in half the time. Not kept: memory that counts as ours."""
     connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
     try:
         yield
