@@ -15,7 +15,7 @@ _DNS_1035 = re.compile(_DNS_1035_FMT)
 _QUALIFIED_FMT = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _QUALIFIED = re.compile(_QUALIFIED_FMT)
 _VALUE_FMT = f"({_QUALIFIED_FMT})?"
-_ENV_NAME = re.compile(r"[^\x00-\x1f\x7f-\uffff=]+")
+_ENV_NAME = re.compile(r"[ -<>-~\U00010000-\U0010ffff]+")
 _ENV_NAME_MESSAGE = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
 )
