@@ -3,8 +3,8 @@
 `Cluster` (asynchronous) and `SyncCluster` (in a thread) are what tests hold, `face` what both have, `plugin`
 gives pytest the fixtures `kube_cluster`, `kube_cluster_module` and `kube_cluster_session`. Below:
 `control_plane` composes the components in one event loop, `clock` is their time, `dispatcher` sees every
-request, `settling` tells when all is at rest, `faults`, `trace`, `snapshots` and `waiting` are what their
-names say.
+request, `settling` tells when all is at rest, `faults`, `pods`, `trace`, `snapshots` and `waiting` are what
+their names say.
 
 The components are the real ones and are imitated nowhere; what a test needs of them is hooked in from here.
 Imports nothing that only Linux has, needs no root, and listens on the loopback only.

@@ -171,6 +171,7 @@ class Cluster(Face):
 
         async def begin_anew() -> None:
             plane.faults.clear()
+            plane.pods.clear()
             plane.dispatcher.end_watches(lambda watch: not watch.by_component, expired=False)
             plane.clock.return_to_the_present()
             await snapshot.restore(plane)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
+from kubepy.api.resources import PODS
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.apiserver.connection import Server
 from kubepy.apiserver.server import APIServer
@@ -26,6 +27,7 @@ from kubepy.testing.clock import VirtualClock
 from kubepy.testing.credentials import credentials
 from kubepy.testing.dispatcher import ObservedDispatcher
 from kubepy.testing.faults import Faults
+from kubepy.testing.pods import Pods
 from kubepy.testing.settling import Settling
 from kubepy.testing.snapshots import Snapshot, prepared
 from kubepy.testing.trace import RecordingBackend, Trace
@@ -64,6 +66,7 @@ class ControlPlane:
         self.backend = RecordingBackend(self.clock)
         self.trace = Trace(options.trace)
         self.faults = Faults(self)
+        self.pods = Pods(self)
         self.settling = Settling(self)
         self.kubeconfig = self.credentials.folder / f"cluster-{next(_NUMBERS)}.kubeconfig"
         self.loop = asyncio.get_running_loop()
@@ -109,6 +112,7 @@ class ControlPlane:
         try:
             async with anyio.create_task_group() as servers:
                 await servers.start(self.server.run)
+                self.pods.attach_to(self.server.served.get(PODS))
                 self.credentials.write_kubeconfig(self.kubeconfig, self.url)
                 await self._run_components(ready, is_prepared=is_prepared)
                 servers.cancel_scope.cancel()

@@ -12,6 +12,7 @@ from kubepy.testing.waiting import RecordedEvent, Waiting
 if TYPE_CHECKING:
     from kubepy.testing.control_plane import ControlPlane
     from kubepy.testing.faults import Faults
+    from kubepy.testing.pods import Pods
     from kubepy.testing.trace import Trace
 
 
@@ -46,6 +47,11 @@ class Face(ABC):
     def faults(self) -> Faults:
         """What shall go wrong."""
         return self.plane.faults
+
+    @property
+    def pods(self) -> Pods:
+        """What the simulated pods say."""
+        return self.plane.pods
 
     @property
     def trace(self) -> Trace:

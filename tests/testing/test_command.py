@@ -73,6 +73,18 @@ def test_stock_kubectl_makes_a_deployment_available() -> None:
     assert done.stdout.count("Running") == 2
 
 
+def test_stock_kubectl_is_told_that_nothing_runs_in_a_simulated_pod() -> None:
+    kubectl = _tool("kubectl")
+    script = (
+        f"'{kubectl}' run p --image=nginx; '{kubectl}' wait --for=condition=Ready pod/p --timeout=60s; "
+        f"'{kubectl}' logs p; '{kubectl}' exec p -- ls; '{kubectl}' port-forward p 8080:80"
+    )
+    done = _run("--exec", "sh", "-c", script)
+    assert 'container "p" in pod "p" is simulated and has written no log' in done.stderr
+    assert 'pod "p" is simulated: nothing runs in it that exec could reach' in done.stderr
+    assert 'pod "p" is simulated: nothing runs in it that portforward could reach' in done.stderr
+
+
 def test_stock_helm_installs_a_chart_and_waits_for_it() -> None:
     helm = _tool("helm")
     chart = Path(__file__).parents[1] / "clients" / "chart"
