@@ -1,13 +1,15 @@
 """A collection with a history, listed and watched as the API server does it, without a network."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
 
-from kubepy.client import ConnectionFailed, WatchEvent
+from kubepy.client import Client, ConnectionFailed, WatchEvent
 from kubepy.machinery import errors, meta
 from kubepy.machinery.meta import Obj
+
+PAGE = 2
 
 
 class FakeApi:
@@ -19,6 +21,9 @@ class FakeApi:
         self.history: list[tuple[int, WatchEvent]] = []
         self.oldest = 0
         self.lists = 0
+        self.pages = 0
+        self.on_page: Callable[[], None] = lambda: None
+        self._pages: dict[int, list[Obj]] = {}
         self.watches: list[str] = []
         self.down = False
         self._epoch = 0
@@ -65,13 +70,27 @@ class FakeApi:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def list(self, gvr: object, **options: object) -> Obj:
+    async def list(
+        self, gvr: object, *, limit: int | None = None, continue_: str | None = None, **options: object
+    ) -> Obj:
         await anyio.lowlevel.checkpoint()
         if self.down:
             raise ConnectionFailed("down", sent=False)
-        self.lists += 1
-        items = [meta.deep_copy(obj) for obj in self.objects.values()]
-        return {"metadata": {"resourceVersion": str(self.revision)}, "items": items}
+        self.lists += continue_ is None
+        self.pages += 1
+        revision, start = map(int, continue_.split(":")) if continue_ else (self.revision, 0)
+        if revision < self.oldest:
+            raise errors.expired("The provided continue parameter is too old")
+        whole = self._pages.setdefault(revision, [meta.deep_copy(obj) for obj in self.objects.values()])
+        # A server may give less than was asked for.
+        end = start + PAGE if limit else len(whole)
+        metadata = {"resourceVersion": str(revision)}
+        if end < len(whole):
+            metadata["continue"] = f"{revision}:{end}"
+        self.on_page()
+        return {"metadata": metadata, "items": [meta.deep_copy(obj) for obj in whole[start:end]]}
+
+    list_all = Client.list_all
 
     async def watch(
         self, gvr: object, *, resource_version: str, **options: object

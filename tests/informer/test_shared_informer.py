@@ -78,6 +78,40 @@ async def test_tells_the_list_and_then_each_change(api: FakeApi, clock: FakeCloc
     assert api.lists == 1
 
 
+async def test_a_long_list_comes_in_pages_of_one_state(api: FakeApi, clock: FakeClock) -> None:
+    for number in range(5):
+        api.put(f"x{number}")
+    changed: list[int] = []
+
+    def change_after_first_page() -> None:
+        if api.pages == 1 and not changed:
+            changed.append(1)
+            api.put("x0", spec={"late": True})
+            api.remove("x4")
+
+    api.on_page = change_after_first_page
+    async with running(api, clock) as (informer, diary):
+        assert (api.lists, api.pages) == (1, 3)
+        # The list is of the state before the changes; the watch from there tells of them.
+        assert diary.take() == [*(f"add a/x{number}" for number in range(5)), "update a/x0", "delete a/x4"]
+        assert len(informer.lister.list("a")) == 4
+
+
+async def test_pages_that_have_expired_are_listed_in_one_piece(api: FakeApi, clock: FakeClock) -> None:
+    for number in range(5):
+        api.put(f"x{number}")
+
+    def forget() -> None:
+        if api.pages == 1:
+            api.put("late")
+            api.compact()
+
+    api.on_page = forget
+    async with running(api, clock) as (_, diary):
+        assert sorted(diary.take()) == ["add a/late", *(f"add a/x{number}" for number in range(5))]
+        assert api.watches == [str(api.revision)]
+
+
 async def test_resumes_after_a_cut_without_listing_again(api: FakeApi, clock: FakeClock) -> None:
     async with running(api, clock) as (_, diary):
         api.put("x")

@@ -7,7 +7,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from kubepy.client import WatchEvent
+from kubepy.client import Client, WatchEvent
 from kubepy.machinery import errors, meta
 from kubepy.machinery.gvk import GK, GVR
 from kubepy.machinery.meta import Obj
@@ -38,6 +38,8 @@ class Collection:
 
     async def list(self, gvr: GVR, **options: Any) -> Obj:
         return {"metadata": {"resourceVersion": "0"}, "items": []}
+
+    list_all = Client.list_all
 
     async def watch(self, gvr: GVR, *, resource_version: str, **options: Any) -> AsyncIterator[WatchEvent]:
         position = int(resource_version)
