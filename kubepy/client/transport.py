@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 
 from kubepy.client.config import ClientConfig
 from kubepy.client.errors import ConnectionFailed
-from kubepy.client.exec_credentials import ExecCredentials
+from kubepy.client.exec_credentials import Credential, ExecCredentials
 from kubepy.machinery.errors import StatusError
 from kubepy.util.backoff import Backoff
 from kubepy.util.clock import Clock
@@ -42,14 +43,19 @@ class Transport:
         self._clock = clock
         self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
+        self._former: list[aiohttp.ClientSession] = []
         self._in_flight = anyio.Semaphore(MAX_IN_FLIGHT, fast_acquire=True)
         self._token = ""
         self._token_read: float | None = None
         self._plugin = ExecCredentials(config.exec_plugin, clock) if config.exec_plugin else None
+        self._credential = Credential()
 
     def session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            tls = self.config.ssl_context()
+            config, who = self.config, self._credential
+            if who.certificate:
+                config = replace(config, cert_data=who.certificate, key_data=who.key)
+            tls = config.ssl_context()
             # Each watch holds a connection: no limit on their number.
             connector = aiohttp.TCPConnector(
                 limit=0, ssl=True if tls is None else tls, keepalive_timeout=30, ttl_dns_cache=30
@@ -65,8 +71,10 @@ class Transport:
 
     async def close(self) -> None:
         if self._session is not None:
-            await self._session.close()
+            self._former.append(self._session)
             self._session = None
+        while self._former:
+            await self._former.pop().close()
             with anyio.CancelScope(shield=True):
                 for _ in range(2):  # what was closed or aborted is gone a turn of the loop later
                     await anyio.lowlevel.checkpoint()
@@ -77,7 +85,8 @@ class Transport:
         if self.config.token_file:
             headers.append(("Authorization", f"Bearer {self._read_token(self.config.token_file)}"))
         elif self._plugin is not None:
-            headers.append(("Authorization", f"Bearer {self._token}"))
+            if self._credential.token:
+                headers.append(("Authorization", f"Bearer {self._credential.token}"))
         elif self.config.token:
             headers.append(("Authorization", f"Bearer {self.config.token}"))
         elif self.config.username is not None:
@@ -89,9 +98,14 @@ class Transport:
         return headers
 
     async def authenticate(self) -> None:
-        """Have a credential plugin's token, so that `auth_headers` has it."""
-        if self._plugin is not None:
-            self._token = await self._plugin.token()
+        """Have what a credential plugin gives, so that `auth_headers` and `session` have it."""
+        if self._plugin is None:
+            return
+        former, self._credential = self._credential, await self._plugin.get()
+        if former[1:] != self._credential[1:] and self._session is not None:
+            # What is under way ends as whom it began; new connections are made with the new certificate.
+            self._former.append(self._session)
+            self._session = None
 
     def _read_token(self, path: str) -> str:
         # Bound tokens live an hour or less; the kubelet replaces the file long before.

@@ -1,4 +1,4 @@
-"""Users whose token a command prints."""
+"""Users whose credential a command prints."""
 
 import sys
 from pathlib import Path
@@ -90,7 +90,11 @@ async def test_a_token_is_kept_until_it_ends_or_is_refused(server: Script, tmp_p
             "failed with exit code 3: no account",
         ),
         ("print('hello')", "printed no ExecCredential"),
-        ("print('{\"status\": {}}')", "gave no token"),
+        ("print('{\"status\": {}}')", "gave neither a token nor a client certificate"),
+        (
+            'print(\'{"status": {"clientCertificateData": "x"}}\')',
+            "gave a client certificate or a key, but not both",
+        ),
     ],
 )
 async def test_a_plugin_that_fails_says_why(server: Script, tmp_path: Path, code: str, message: str) -> None:

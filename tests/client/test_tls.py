@@ -2,7 +2,10 @@
 
 import datetime
 import ipaddress
+import json
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from kubepy.client import Client, ClientConfig, ConnectionFailed
 from kubepy.machinery.gvk import GVR
+from kubepy.util.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
 
@@ -58,28 +62,39 @@ class Authority:
         )
 
 
-async def test_client_certificate_and_private_ca(tmp_path: Path) -> None:
-    authority = Authority()
+@asynccontextmanager
+async def serving(authority: Authority, folder: Path) -> AsyncIterator[str]:
+    """A server that tells each client who it is, and wants a certificate; its URL."""
     cert, key = authority.issue("server")
-    (tmp_path / "ca").write_bytes(authority.pem)
-    (tmp_path / "cert").write_bytes(cert)
-    (tmp_path / "key").write_bytes(key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "ca"))
+    (folder / "ca").write_bytes(authority.pem)
+    (folder / "cert").write_bytes(cert)
+    (folder / "key").write_bytes(key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(folder / "ca"))
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    context.load_cert_chain(folder / "cert", folder / "key")
 
     async def whoami(request: web.Request) -> web.Response:
         peer = request.get_extra_info("peercert")
-        return web.json_response({"subject": peer["subject"][0][0][1]})
+        answer = {"subject": peer["subject"][0][0][1]}
+        if token := request.headers.get("Authorization"):
+            answer["token"] = token
+        return web.json_response(answer)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", whoami)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    server = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    cert, key = authority.issue("system:node:w1")
     try:
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_client_certificate_and_private_ca(tmp_path: Path) -> None:
+    authority = Authority()
+    cert, key = authority.issue("system:node:w1")
+    async with serving(authority, tmp_path) as server:
         config = ClientConfig(server=server, ca_data=authority.pem, cert_data=cert, key_data=key)
         async with Client(config) as client:
             assert await client.get(NODES, "x") == {"subject": "system:node:w1"}
@@ -88,5 +103,31 @@ async def test_client_certificate_and_private_ca(tmp_path: Path) -> None:
         ) as other:
             with pytest.raises(ConnectionFailed, match="certificate verify failed"):
                 await other.get(NODES, "x")
-    finally:
-        await runner.cleanup()
+
+
+@pytest.mark.parametrize("token", ["", "t"])
+async def test_a_plugin_may_give_a_client_certificate_and_later_another(tmp_path: Path, token: str) -> None:
+    authority, clock = Authority(), FakeClock()
+    answer = tmp_path / "answer.json"
+
+    def issue(name: str, ends: str) -> None:
+        cert, key = authority.issue(name)
+        status = {
+            "token": token,
+            "clientCertificateData": cert.decode(),
+            "clientKeyData": key.decode(),
+            "expirationTimestamp": ends,
+        }
+        answer.write_text(json.dumps({"kind": "ExecCredential", "status": status}))
+
+    plugin = {"command": "cat", "args": [str(answer)]}
+    seen = {"token": f"Bearer {token}"} if token else {}
+    async with serving(authority, tmp_path) as server:
+        config = ClientConfig(server=server, ca_data=authority.pem, exec_plugin=plugin)
+        async with Client(config, clock=clock) as client:
+            issue("first", "2026-01-01T01:00:00Z")
+            assert await client.get(NODES, "x") == {"subject": "first", **seen}
+            issue("second", "2026-01-01T02:00:00Z")
+            assert await client.get(NODES, "x") == {"subject": "first", **seen}
+            clock.advance(3600)
+            assert await client.get(NODES, "x") == {"subject": "second", **seen}
