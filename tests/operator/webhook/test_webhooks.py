@@ -26,6 +26,7 @@ from kubepy.operator.webhook import (
     SecretStore,
     WebhookServer,
     admission,
+    certificates,
 )
 from kubepy.operator.webhook.server import CRDS, VALIDATING
 from kubepy.util.clock import FakeClock
@@ -191,6 +192,45 @@ async def test_a_new_ca_is_trusted_before_it_is_used(client: Client) -> None:
         body = TABS.write("t", NewSpec("one"), namespace="default", version="v2")
         await client.create(TABS.gvr_of("v2"), body)
         group.cancel_scope.cancel()
+
+
+async def test_no_request_fails_while_the_ca_changes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    await install(client, TABS)
+    store, real, old = MemoryStore(), certificates.due, set[bytes]()
+    monkeypatch.setattr(certificates, "due", lambda each, now: each in old or real(each, now))
+    made = hooks(client, store=store, check_every=0.1)
+    done = 0
+
+    async def write(worker: int, stop: anyio.Event) -> None:
+        nonlocal done
+        while not stop.is_set():
+            name = f"c{worker}-{done}"
+            # A failing webhook would refuse it: its failure policy is Fail.
+            created = await client.create(CONFIG_MAPS, config_map(name))
+            assert created["data"] == {"colour": "blue"}
+            done += 1
+
+    async with anyio.create_task_group() as group:
+        await group.start(made.run)
+        stop = anyio.Event()
+        for worker in range(3):
+            group.start_soon(write, worker, stop)
+        authorities = []
+        for _ in range(4):
+            before, present = done, await store.load()
+            assert present is not None
+            authorities.append(present.ca)
+            old.add(present.ca)
+
+            async def changed(present: Certificates = present, before: int = before) -> bool:
+                now = await store.load()
+                return now is not None and now.ca != present.ca and done > before + 20
+
+            await eventually(changed)
+        stop.set()
+        await anyio.sleep(0.05)
+        group.cancel_scope.cancel()
+    assert len(set(authorities)) == 4
 
 
 async def test_replicas_share_the_keys_of_a_secret(client: Client) -> None:
