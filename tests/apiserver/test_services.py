@@ -54,6 +54,16 @@ async def test_a_wanted_address_or_port_that_is_taken_is_invalid(admin: Client) 
     assert (await admin.post(SERVICES, service("b", **wanted))).status == 201
 
 
+async def test_the_address_of_a_service_is_an_object_of_its_own(cluster: Cluster) -> None:
+    made = (await cluster.admin.post(SERVICES, service("a"))).json
+    await cluster.server.cacher.fresh()
+    entry = cluster.server.cacher.resource("ipaddresses/").get(made["spec"]["clusterIP"])
+    assert entry is not None
+    assert entry.obj["spec"]["parentRef"]["name"] == "a"
+    # One uid for two objects would let the garbage collector take one for the other.
+    assert entry.obj["metadata"]["uid"] not in ("", made["metadata"]["uid"])
+
+
 async def test_a_refused_service_gives_back_what_it_took(cluster: Cluster) -> None:
     before = len(cluster.server.cacher.resource("ipaddresses/").entries)
     refused = await cluster.admin.post(SERVICES, service("x", type="NodePort", sessionAffinity="Sometimes"))

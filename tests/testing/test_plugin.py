@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubepy.api.resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, NAMESPACES, PODS
+from kubepy.api.resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, NAMESPACES, PODS, SERVICES
 from kubepy.machinery.gvk import GVR
 from kubepy.testing import SyncCluster
 
@@ -80,3 +80,20 @@ def test_custom_resources_come_anew_in_each_test(kube_cluster: SyncCluster, turn
     kube_cluster.settle()
     names = {o["metadata"]["name"] for o in client.list(CONFIG_MAPS, namespace="default")["items"]}
     assert names == {"kube-root-ca.crt"}
+
+
+def test_services_go_with_their_owner_however_late_they_came(kube_cluster: SyncCluster) -> None:
+    client = kube_cluster.client
+    for turn in range(25):
+        owner = client.create(CONFIG_MAPS, config_map(f"owner-{turn}"))
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": f"owner-{turn}", "controller": True}
+        reference |= {"uid": owner["metadata"]["uid"], "blockOwnerDeletion": True}
+        for name in ("early", "late"):
+            if name == "late":
+                policy = ("Foreground", "Background")[turn % 2]
+                client.delete(CONFIG_MAPS, f"owner-{turn}", namespace="default", propagation_policy=policy)
+            metadata = {"name": f"{name}-{turn}", "namespace": "default", "ownerReferences": [reference]}
+            client.create(SERVICES, {"metadata": metadata, "spec": {"ports": [{"port": 80}]}})
+    kube_cluster.advance(seconds=5)
+    left = client.list(SERVICES, namespace="default")["items"]
+    assert [service["metadata"]["name"] for service in left] == ["kubernetes"]

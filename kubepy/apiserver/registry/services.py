@@ -21,6 +21,7 @@ from kubepy.machinery.meta import Obj
 from kubepy.machinery.timestamps import rfc3339
 from kubepy.storage import Backend, ConflictError, KeyExistsError
 from kubepy.util.clock import Clock
+from kubepy.util.uids import uuid4
 
 _PORTS_PREFIX = "ranges/servicenodeports/"
 _TRIES = 64
@@ -50,7 +51,12 @@ class Reservations:
             return False
         if dry_run:
             return True
-        obj["metadata"] |= {"name": name, "creationTimestamp": rfc3339(self._clock.time())}
+        # A uid of its own: by uids the garbage collector tells objects apart.
+        obj["metadata"] |= {
+            "name": name,
+            "uid": uuid4(),
+            "creationTimestamp": rfc3339(self._clock.time()),
+        }
         try:
             await self._backend.create(f"{keys.ROOT}{prefix}{name}", encoding.encode(obj))
         except KeyExistsError:
@@ -218,7 +224,6 @@ class ServiceStrategy(Strategy):
             "apiVersion": "networking.k8s.io/v1",
             "kind": "IPAddress",
             "metadata": {
-                "uid": metadata.get("uid", ""),
                 "labels": {
                     "ipaddress.kubernetes.io/ip-family": f"IPv{self._network.version}",
                     "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
