@@ -30,6 +30,7 @@ VALIDATING = GVR(GROUP, "v1", "validatingwebhookconfigurations")
 MUTATING = GVR(GROUP, "v1", "mutatingwebhookconfigurations")
 CRDS = GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 CHECK_EVERY = 60.0
+_HEARD_OF = 1.0  # seconds
 Scope = Literal["Cluster", "Namespaced", "*"]
 
 
@@ -174,8 +175,9 @@ class WebhookServer:
         if made == self._present:
             return
         if self._present is not None and made.bundle != self._present.bundle:
-            # First everybody trusts the new CA, then it is used.
+            # First everybody trusts the new CA, then it is used: API servers learn of it by their watches.
             await self._register(made)
+            await self._clock.sleep(_HEARD_OF)
         self._present = made
         made.load_into(self._tls)
         log.info("webhook certificates loaded", name=self.name)
