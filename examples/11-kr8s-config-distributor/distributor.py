@@ -6,6 +6,7 @@ import kr8s
 from kr8s.asyncio.objects import ConfigMap
 
 SELECTOR = "distribute=true"
+_WRITING = asyncio.Lock()
 
 
 async def distribute(api, source):
@@ -25,10 +26,11 @@ async def put(api, source, namespace):
         },
         api=api,
     )
-    if await copy.exists():
-        await copy.patch({"data": copy.raw["data"]})
-    else:
-        await copy.create()
+    async with _WRITING:  # a source and a namespace that appear at once mean the same copy
+        if await copy.exists():
+            await copy.patch({"data": copy.raw["data"]})
+        else:
+            await copy.create()
 
 
 async def follow_sources(api):

@@ -22,5 +22,5 @@ def test_a_quick_run_measures_cold_warm_and_fresh(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
-    assert found["figures"].keys() == {"cold", "warm", "fresh", "settle", "advance"}
+    assert found["figures"].keys() == {"cold", "warm", "fresh", "view", "settle", "advance"}
     assert {"cold", "warm"} <= found["ratios"].keys()
