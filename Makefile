@@ -80,7 +80,7 @@ test-machines: install clients
 	$(BIN)/pytest integration/machines
 
 # `vagrant up` itself, on libvirt without KVM: slow, by hand or nightly.
-vagrant-test: install
+vagrant-test: install clients
 	$(BIN)/python -m integration.machines.vagrant_test
 
 bench: install
