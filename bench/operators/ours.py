@@ -4,7 +4,7 @@ import sys
 
 from bench.operators import GROUP, PLURAL, VERSION
 from kubepy.machinery.gvk import GVR
-from kubepy.operator import Controller, Manager, Request, Status, run
+from kubepy.operator import Controller, Manager, Request, Status, predicate, run
 
 WIDGETS = GVR(GROUP, VERSION, PLURAL)
 
@@ -21,7 +21,8 @@ async def setup(manager: Manager) -> None:
         status["seen"] = widget["spec"]["size"]
         await status.write(manager.client, WIDGETS, observed_generation=False)
 
-    manager.add(Controller("widgets", reconcile, workers=16).for_(WIDGETS, namespace=sys.argv[1]))
+    controller = Controller("widgets", reconcile, workers=16)
+    manager.add(controller.for_(WIDGETS, predicate.generation_changed, namespace=sys.argv[1]))
 
 
 if __name__ == "__main__":
