@@ -18,6 +18,8 @@ def plain(value: Any) -> str:
             return "map[" + " ".join(f"{key}:{plain(value[key])}" for key in sorted(value)) + "]"
         case list():
             return "[" + " ".join(map(plain, value)) + "]"
+        case float() if value.is_integer() and abs(value) < 1e21:
+            return str(int(value))
     return str(value)
 
 

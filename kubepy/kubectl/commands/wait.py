@@ -11,9 +11,9 @@ from kubepy.kubectl.commands import base
 from kubepy.kubectl.commands.base import Command
 from kubepy.kubectl.failures import CommandError
 from kubepy.kubectl.flags import Flag
-from kubepy.kubectl.printers.go_values import go_value
 from kubepy.kubectl.session import Session
 from kubepy.machinery import conditions, meta
+from kubepy.machinery.go_format import plain
 from kubepy.machinery.jsonpath import JSONPathError, relaxed
 from kubepy.machinery.meta import Obj
 
@@ -96,7 +96,7 @@ def _jsonpath(text: str) -> Callable[[Obj], bool]:
         found = path.find(obj)
         if not equals:
             return bool(found)
-        return any(go_value(item) == value for item in found)
+        return any(plain(item) == value for item in found)
 
     return matches
 

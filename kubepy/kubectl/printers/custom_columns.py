@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kubepy.kubectl.failures import CommandError
-from kubepy.kubectl.printers.go_values import go_value
 from kubepy.kubectl.printers.tabwriter import table_writer
+from kubepy.machinery.go_format import plain
 from kubepy.machinery.jsonpath import JSONPath, JSONPathError, relaxed
 from kubepy.machinery.meta import Obj
 
@@ -75,4 +75,4 @@ def _cell(path: JSONPath, obj: Obj) -> str:
         values = path.find(obj)
     except JSONPathError as error:
         raise CommandError(str(error)) from None
-    return ",".join(map(go_value, values)) if values else "<none>"
+    return ",".join(map(plain, values)) if values else "<none>"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubepy.kubectl.printers.go_values import go_value
 from kubepy.kubectl.printers.tabwriter import TabWriter
+from kubepy.machinery.go_format import plain
 from kubepy.machinery.meta import Obj
 
 
@@ -84,7 +84,7 @@ def format_labels(labels: dict[str, str]) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else go_value(value)
+    text = value if isinstance(value, str) else plain(value)
     first = re.split(r"[\f\n\r]", text, maxsplit=1)
     # Tabs would be taken for the end of a cell by terminals' eyes and by nobody else: they stay.
     return f"{first[0]}..." if len(first) > 1 else text
