@@ -77,17 +77,7 @@ async def run(arguments: argparse.Namespace) -> Report:
 
 
 def _reset(row: Row, rounds: int) -> None:
-    used = 0.0
-    with SyncCluster() as cluster:
-        beginning = cluster.snapshot()
-        for _ in range(rounds):
-            cluster.client.create(DEPLOYMENTS, _deployment())
-            cluster.settle()
-            started, before = time.perf_counter(), time.process_time()
-            cluster.reset(beginning)
-            row.kubepy.append(1000 * (time.perf_counter() - started))
-            used += time.process_time() - before
-    row.detail = f"processor {1000 * used / rounds:.0f} ms"
+    _fresh(row, rounds, lambda cluster: None)
 
 
 def _look(row: Row, rounds: int) -> None:
@@ -98,6 +88,12 @@ def _look(row: Row, rounds: int) -> None:
         await view.client.list(DEPLOYMENTS)
         await view.stop()
 
+    _fresh(row, rounds, lambda cluster: anyio.run(test, cluster))
+    row.detail += ", the client's first request included"
+
+
+def _fresh(row: Row, rounds: int, then: Callable[[SyncCluster], None]) -> None:
+    """A used cluster as it was at the beginning, and what comes `then`."""
     used = 0.0
     with SyncCluster() as cluster:
         beginning = cluster.snapshot()
@@ -106,10 +102,10 @@ def _look(row: Row, rounds: int) -> None:
             cluster.settle()
             started, before = time.perf_counter(), time.process_time()
             cluster.reset(beginning)
-            anyio.run(test, cluster)
+            then(cluster)
             row.kubepy.append(1000 * (time.perf_counter() - started))
             used += time.process_time() - before
-    row.detail = f"processor {1000 * used / rounds:.0f} ms, the client's first request included"
+    row.detail = f"processor {1000 * used / rounds:.0f} ms"
 
 
 def _process(program: str) -> float:
