@@ -21,6 +21,7 @@ import pytest
 
 from kubepy.apiserver.config import APIServerConfig
 from kubepy.util import config
+from tests.storage.etcd import make_cluster, needs_etcd
 
 from .conftest import CONFIG_MAPS, Answer, Client, Keys, config_map, free_port
 
@@ -233,6 +234,26 @@ async def test_cluster_addresses_are_given_once(keys: Keys, tmp_path: Path) -> N
         assert len({answer.json["spec"]["clusterIP"] for answer in answers}) == 32
         assert len({answer.json["spec"]["ports"][0]["nodePort"] for answer in answers}) == 32
         await client.close()
+
+
+@needs_etcd
+async def test_with_etcd_every_worker_speaks_to_it_and_they_agree(keys: Keys, tmp_path: Path) -> None:
+    (tmp_path / "etcd").mkdir()
+    etcd = make_cluster(tmp_path / "etcd", 1)
+    etcd.start()
+    try:
+        with running(Server(keys, tmp_path, storage=etcd.url)) as server:
+            client = server.client()
+            await ready(client)
+            await both_serve(client, server)
+            for n in range(20):
+                made = await client.post(CONFIG_MAPS, config_map(f"e{n}"))
+                found = await client.get(f"{CONFIG_MAPS}/e{n}")
+                assert (made.status, found.status) == (201, 200)
+                assert found.json["metadata"]["resourceVersion"] == made.json["metadata"]["resourceVersion"]
+            await client.close()
+    finally:
+        etcd.stop()
 
 
 async def test_a_killed_worker_is_replaced_and_no_acknowledged_write_is_lost(

@@ -15,17 +15,15 @@ _log = get_logger(__name__)
 
 
 class Acceptor:
-    """Listens from the first worker on; while there is none connections wait in the kernel."""
+    """Accepts from the first worker on; while there is none connections wait in the kernel."""
 
     def __init__(self, address: str, port: int) -> None:
         """Raises OSError for an address that cannot be had."""
         self._loop = asyncio.get_running_loop()
         self._workers: deque[Sender] = deque()
         self._accepting = False
-        self._listening = False
-        self._socket = socket.create_server(
-            (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, reuse_port=False
-        )
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._socket = socket.create_server((address, port), family=family, backlog=_BACKLOG)
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
 

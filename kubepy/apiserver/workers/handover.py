@@ -13,9 +13,11 @@ from collections.abc import Callable
 from anyio.abc import TaskGroup
 
 from kubepy.apiserver.connection import HANDSHAKE_TIMEOUT, Server
+from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger
 
 ALIVE = b"."
+SIGN_OF_LIFE = 5.0  # seconds between two
 _log = get_logger(__name__)
 
 
@@ -51,6 +53,12 @@ class Receiver:
             return
         except OSError:
             self._on_lost()
+
+    async def stay_alive(self, clock: Clock) -> None:
+        """Say so again and again, until cancelled."""
+        while True:
+            await clock.sleep(SIGN_OF_LIFE)
+            self.say_alive()
 
     def _take(self) -> None:
         while True:

@@ -20,9 +20,7 @@ from kubepy.storage.shared.client import SharedBackend
 from kubepy.storage.shared.newest import Newest
 from kubepy.util.clock import Clock
 from kubepy.util.logging import get_logger
-from kubepy.util.tasks import periodic
 
-SIGN_OF_LIFE = 5.0
 _log = get_logger(__name__)
 
 
@@ -38,19 +36,13 @@ async def run(config: APIServerConfig, clock: Clock, place: Place) -> None:
         storage=place.index == 0 and place.storage is None, cluster=place.index == 0, worker=place.index
     )
 
-    async def say_alive() -> None:
-        receiver.say_alive()
-
-    async def go_on_saying_so() -> None:
-        await periodic(clock, SIGN_OF_LIFE, say_alive)
-
     async with _storage(config, clock, place) as backend, anyio.create_task_group() as tasks:
         server = APIServer(
             _share(config, place), clock, sealed(backend, config), listen=receiver.listen, duties=duties
         )
 
         def ready() -> None:
-            tasks.start_soon(go_on_saying_so)
+            tasks.start_soon(receiver.stay_alive, clock)
 
         await serve(server, ready=ready)
 
