@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import anyio
 import anyio.lowlevel
 import orjson
@@ -17,10 +18,6 @@ from kubepy.client.exec_credentials import Credential, ExecCredentials
 from kubepy.machinery.errors import StatusError
 from kubepy.util.backoff import Backoff
 from kubepy.util.clock import Clock
-from kubepy.util.lean_imports import lean
-
-with lean():
-    import aiohttp
 
 REQUEST_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 15.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,21 +41,16 @@ def late(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 @contextmanager
 def lean(*, freeze: bool = False) -> Iterator[None]:
-    """Around a program's imports: no garbage collection, and no reading of certificates nobody may need.
+    """Around a program's imports: no garbage collection.
 
     What imports make is no garbage; `freeze` lets the collector never look at it again, which is for who has
-    the process to himself. And aiohttp makes TLS contexts with all certificates of the system when it is
-    imported: 45 ms of every start where OpenSSL has them in one file (its cert.pem, SSL_CERT_FILE), also of
-    a program that trusts only its cluster's authority.
+    the process to himself.
     """
     collects = gc.isenabled()
     gc.disable()
-    ssl.SSLContext.set_default_verify_paths = _load_when_wanted  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        if "set_default_verify_paths" in vars(ssl.SSLContext):  # a block within may be left before
-            del ssl.SSLContext.set_default_verify_paths
         if freeze:
             gc.freeze()
         elif not gc.get_freeze_count():
@@ -64,34 +58,3 @@ def lean(*, freeze: bool = False) -> Iterator[None]:
             gc.unfreeze()  # into the oldest generation, without a walk through all of it
         if collects:
             gc.enable()
-
-
-def _load_when_wanted(context: ssl.SSLContext) -> None:
-    if type(context) is ssl.SSLContext:
-        context.__class__ = _LateContext
-    else:
-        super(ssl.SSLContext, context).set_default_verify_paths()
-
-
-class _LateContext(ssl.SSLContext):
-    """Reads the system's certificates when the first connection, or whoever counts them, wants them."""
-
-    def _load(self) -> None:
-        self.__class__ = ssl.SSLContext  # type: ignore[assignment]
-        super(ssl.SSLContext, self).set_default_verify_paths()
-
-    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
-        self._load()
-        return self.wrap_socket(*arguments, **options)
-
-    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
-        self._load()
-        return self.wrap_bio(*arguments, **options)
-
-    def cert_store_stats(self) -> dict[str, int]:
-        self._load()
-        return self.cert_store_stats()
-
-    def get_ca_certs(self, binary_form: bool = False) -> Any:
-        self._load()
-        return self.get_ca_certs(binary_form)
