@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.web_protocol import RequestHandler
 from anyio.abc import TaskGroup
 
+from kubepy.apiserver.answer import Answer
 from kubepy.apiserver.authentication import x509
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.config import APIServerConfig
@@ -19,6 +21,17 @@ from kubepy.apiserver.config import APIServerConfig
 MAX_BODY = 3 * 1024 * 1024
 HEADER_TIMEOUT = 32.0
 HANDSHAKE_TIMEOUT = 10.0
+
+
+class Request(web.BaseRequest):
+    """A request as the server's handlers use it."""
+
+    async def read(self) -> bytes:
+        """The body. Raises HTTPRequestEntityTooLarge."""
+        payload = self._payload
+        if payload.is_eof() and payload.total_bytes <= MAX_BODY and self._read_bytes is None:
+            self._read_bytes = payload.read_nowait()  # it is here: no loop, no second look at the connection
+        return await super().read()
 
 
 class Connection(RequestHandler):
@@ -48,6 +61,11 @@ class Connection(RequestHandler):
         elif timer is None:
             self._header_timer = self._loop.call_later(HEADER_TIMEOUT, self.force_close)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp calls this after every read of a body, and would look through parser and transport."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         if self._header_timer is not None:
@@ -60,15 +78,97 @@ class Connection(RequestHandler):
         self._on_lost.add(callback)
         return lambda: self._on_lost.discard(callback)
 
+    async def start(self) -> None:
+        """Answer requests one after another, in the connection's own task.
+
+        aiohttp's loop has a task for each request, which is a tenth of what a small answer costs. It still
+        gets what is not a request: it answers 400 and closes.
+        """
+        try:
+            while not self._force_close:
+                if not self._messages:
+                    await self._next_message()
+                message, payload = self._messages[0]
+                if not isinstance(message, RawRequestMessage):
+                    await super().start()
+                    return
+                self._messages.popleft()
+                self._make_room()
+                if not await self._serve(message, payload):
+                    break
+        except (asyncio.CancelledError, Exception):
+            self.force_close()
+            raise
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _next_message(self) -> None:
+        try:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _make_room(self) -> None:
+        """Let the parser go on where it stopped because requests waited."""
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+
+    async def _serve(self, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Answer one request; False when it was the last on this connection."""
+        manager, handler, task, loop = self._manager, self._request_handler, self._task_handler, self._loop
+        assert manager is not None
+        assert handler is not None
+        assert task is not None
+        manager.requests_count += 1
+        writer = StreamWriter(self, loop)
+        request = Request(message, payload, self, writer, task, loop, client_max_size=MAX_BODY)
+        self._current_request = request
+        self._request_in_progress = True
+        try:
+            response = await handler(request)
+            if isinstance(response, Answer) and not self._upgraded:
+                await response.prepare(request)
+            else:
+                response, lost = await self.finish_response(request, response, None)
+                if lost:
+                    return False
+        except ConnectionError:
+            return False
+        finally:
+            self._current_request = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+        if not payload.is_eof():
+            await self._linger(payload)
+        keep = self._keepalive = bool(response.keep_alive)
+        if not keep or self._close or self._force_close:
+            return False
+        self._next_keepalive_close_time = loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = loop.call_later(self._keepalive_timeout, self._process_keepalive)
+        return True
+
+    async def _linger(self, payload: StreamReader) -> None:
+        """Read what the client still sends of a body nobody wants, or it may not see the answer."""
+        try:
+            async with asyncio.timeout(self._lingering_time):
+                while not payload.is_eof() and not self._force_close:
+                    await payload.readany()
+        except TimeoutError:
+            self.close()
+
 
 class Server(web.Server):
-    """aiohttp's server with our connections and Kubernetes' limit of a body."""
+    """aiohttp's server with our connections."""
 
     def __init__(self, handler: Any) -> None:
-        super().__init__(handler, request_factory=self._request, access_log=None)
-
-    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, client_max_size=MAX_BODY)
+        super().__init__(handler, access_log=None)
 
     def close_tunnels(self) -> None:
         """End upgraded connections, which nobody else ends."""

@@ -25,7 +25,7 @@ from kubepy.apiserver.handlers.list import list_
 from kubepy.apiserver.handlers.patch import patch
 from kubepy.apiserver.handlers.update import update
 from kubepy.apiserver.handlers.watch import watch
-from kubepy.apiserver.requests import Context, Query, RequestInfo
+from kubepy.apiserver.requests import NO_QUERY, Context, Query, RequestInfo
 from kubepy.apiserver.served import Served
 from kubepy.machinery import errors
 from kubepy.storage import StorageError
@@ -57,7 +57,7 @@ class Dispatcher:
         info: RequestInfo | None = None
         event: AuditEvent | None = None
         try:
-            query = Query(query_text)
+            query = Query(query_text) if query_text else NO_QUERY
             info = requests.parse(request.method, path, query)
             user = await server.authenticator.authenticate(request, request.protocol)
             context = Context(info, query, user, request.headers, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,6 +33,11 @@ class Query:
 
     def __init__(self, text: str) -> None:
         self._values: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True) if text else {}
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there are no parameters."""
+        return not self._values
 
     def get(self, name: str, default: str = "") -> str:
         """The first value."""
@@ -65,9 +71,15 @@ class Query:
         return name in self._values
 
 
+NO_QUERY = Query("")
+
+
 @dataclass(slots=True)
 class RequestInfo:
-    """A request for a resource (`resource` is set) or for a plain path."""
+    """A request for a resource (`resource` is set) or for a plain path.
+
+    Never changed: requests for the same share it.
+    """
 
     method: str
     path: str
@@ -147,42 +159,47 @@ class Context:
 
 def parse(method: str, path: str, query: Query) -> RequestInfo:
     """Read a raw (still percent-encoded) path."""
+    return _parse(method, path, NO_QUERY) if query.is_empty else _parse.__wrapped__(method, path, query)
+
+
+@functools.lru_cache(maxsize=2048)
+def _parse(method: str, path: str, query: Query) -> RequestInfo:
+    """Kept for requests without a query: clients send many to few paths."""
     plain = unquote(path) if "%" in path else path
-    info = RequestInfo(method, plain, method.lower())
     parts = [unquote(p) if "%" in p else p for p in path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
-        info.version, rest = parts[1], parts[2:]
-    elif parts[0] == "apis" and len(parts) > 3:
-        info.group, info.version, rest = parts[1], parts[2], parts[3:]
-    else:
-        return info
-    _read_resource(info, rest, query)
-    return info
+        return _read_resource(method, plain, "", parts[1], parts[2:], query)
+    if parts[0] == "apis" and len(parts) > 3:
+        return _read_resource(method, plain, parts[1], parts[2], parts[3:], query)
+    return RequestInfo(method, plain, method.lower())
 
 
-def _read_resource(info: RequestInfo, parts: list[str], query: Query) -> None:
-    info.verb = _VERBS.get(info.method, "")
+def _read_resource(
+    method: str, path: str, group: str, version: str, parts: list[str], query: Query
+) -> RequestInfo:
+    verb = _VERBS.get(method, "")
+    namespace = selector = ""
     legacy_watch = parts[0] == "watch" and len(parts) > 1
     if legacy_watch:
         parts = parts[1:]
     if parts[0] == "namespaces" and len(parts) > 1:
-        info.namespace = parts[1]
+        namespace = parts[1]
         if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
             parts = parts[2:]
-    info.resource = parts[0]
-    info.name = parts[1] if len(parts) > 1 else ""
-    info.subresource = parts[2] if len(parts) > 2 else ""
-    info.rest = "/" + "/".join(parts[3:]) if len(parts) > 3 else ""
+    resource, name, subresource, *rest = *parts[:3], *("", "", "")[len(parts) :], *parts[3:]
     if legacy_watch:
-        info.verb = "watch"
-    elif not info.name and info.verb == "get":
-        info.verb = "watch" if query.flag("watch") else "list"
-    elif not info.name and info.verb == "delete":
-        info.verb = "deletecollection"
-    if info.verb in ("list", "watch", "deletecollection"):
-        info.selector = query.get("fieldSelector")
-        if not info.name:
-            info.name = _name_in(info.selector)
+        verb = "watch"
+    elif not name and verb == "get":
+        verb = "watch" if query.flag("watch") else "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    if verb in ("list", "watch", "deletecollection"):
+        selector = query.get("fieldSelector")
+        name = name or _name_in(selector)
+    further = "/" + "/".join(rest) if rest else ""
+    return RequestInfo(
+        method, path, verb, group, version, namespace, resource, name, subresource, selector, further
+    )
 
 
 def _name_in(selector: str) -> str:

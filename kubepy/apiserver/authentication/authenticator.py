@@ -56,11 +56,10 @@ class Authenticator:
 
     def impersonate(self, context: Context, authorizer: Authorizer) -> User:
         """The user the caller wants to act as, if it does and may."""
-        if "Impersonate-User" not in context.headers and not any(
-            name.lower().startswith("impersonate-") for name in context.headers
-        ):
-            return context.user
-        return impersonate(context, authorizer)
+        for name in context.headers:
+            if name[:1] in "Ii" and name.lower().startswith("impersonate-"):
+                return impersonate(context, authorizer)
+        return context.user
 
 
 def _bearer(request: web.BaseRequest) -> str | None:

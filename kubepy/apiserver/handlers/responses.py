@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -26,29 +26,39 @@ _GZIP_LEVEL = 1
 _STREAM_FROM, _CHUNK = 1024 * 1024, 256 * 1024
 
 
-def headers(context: Context | None, content_type: str) -> CIMultiDict[str]:
-    """The headers of every answer."""
+def headers(context: Context, content_type: str) -> CIMultiDict[str]:
+    """The headers of a streamed answer."""
     made: CIMultiDict[str] = CIMultiDict()
-    if context is not None:
-        made["Audit-Id"] = context.audit_id
+    made["Audit-Id"] = context.audit_id
     made["Content-Type"] = content_type
     made["Cache-Control"] = "no-cache, private"
-    if context is not None:
-        for warning in context.warnings:
-            # Field names of a client's making are in them: no control character gets into a header.
-            escaped = _CONTROL.sub(" ", warning).replace("\\", "\\\\").replace('"', '\\"')
-            made.add("Warning", f'299 - "{escaped}"')
+    if context.warnings:
+        _warn(made, context.warnings)
     return made
+
+
+def _warn(headers: CIMultiDict[str], warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        # Field names of a client's making are in them: no control character gets into a header.
+        escaped = _CONTROL.sub(" ", warning).replace("\\", "\\\\").replace('"', '\\"')
+        headers.add("Warning", f'299 - "{escaped}"')
+
+
+def _whole(context: Context, body: bytes, code: int, content_type: str) -> Answer:
+    answer = Answer(body, code, content_type, context.audit_id)
+    if context.warnings:
+        _warn(answer.headers, context.warnings)
+    return answer
 
 
 async def send(context: Context, body: bytes, *, code: int = 200, content_type: str = JSON) -> Answer:
     """Bytes as they are, compressed when they are many and the client can read that."""
-    made = headers(context, content_type)
-    if len(body) > _GZIP_FROM and "gzip" in context.headers.get("Accept-Encoding", ""):
-        body = await anyio.to_thread.run_sync(_gzip, body)
-        made["Content-Encoding"] = "gzip"
-        made["Vary"] = "Accept-Encoding"
-    return Answer(body, code, made)
+    if len(body) <= _GZIP_FROM or "gzip" not in context.headers.get("Accept-Encoding", ""):
+        return _whole(context, body, code, content_type)
+    answer = _whole(context, await anyio.to_thread.run_sync(_gzip, body), code, content_type)
+    answer.headers["Content-Encoding"] = "gzip"
+    answer.headers["Vary"] = "Accept-Encoding"
+    return answer
 
 
 async def send_parts(
@@ -108,10 +118,11 @@ async def send_written(
 
 def send_status(context: Context | None, error: StatusError) -> Answer:
     """A failure, always as JSON."""
-    made = headers(context, JSON)
+    body = orjson.dumps(error.status)
+    answer = Answer(body, error.code, JSON) if context is None else _whole(context, body, error.code, JSON)
     retry = error.details.get("retryAfterSeconds")
     if retry:
-        made["Retry-After"] = str(retry)
+        answer.headers["Retry-After"] = str(retry)
     if error.code == 401:
-        made["Www-Authenticate"] = 'Bearer realm="kubernetes-master"'
-    return Answer(orjson.dumps(error.status), error.code, made)
+        answer.headers["Www-Authenticate"] = 'Bearer realm="kubernetes-master"'
+    return answer
