@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubepy.api.qos import qos_class
-from kubepy.machinery.meta import Obj
+from kubepy.machinery.meta import Obj, deep_copy
 
 _GATED = {
     "type": "PodScheduled",
@@ -13,26 +13,32 @@ _GATED = {
 }
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_KEYS = {"matchLabelKeys", "mismatchLabelKeys"}
 
 
 def create_pod(pod: Obj) -> None:
-    """Give a new pod the status with which it waits for a node."""
+    """Give a new pod the status with which it waits for a node. Its spec is not changed but replaced."""
     status: Obj = {"phase": "Pending", "qosClass": qos_class(pod)}
     spec = pod["spec"]
     if spec.get("schedulingGates"):
         status["conditions"] = [dict(_GATED)]
     pod["status"] = status
     affinity = spec.get("affinity")
-    if affinity:
+    if affinity and any(_KEYS & term.keys() for term in _terms(affinity)):
+        affinity = deep_copy(affinity)
+        pod["spec"] = {**spec, "affinity": affinity}
         labels = pod["metadata"].get("labels") or {}
-        for field in ("podAffinity", "podAntiAffinity"):
-            for term in _terms(affinity.get(field) or {}):
-                _complete(term, labels)
+        for term in _terms(affinity):
+            _complete(term, labels)
 
 
 def _terms(affinity: Obj) -> list[Obj]:
-    weighted = [term.get("podAffinityTerm") or {} for term in affinity.get(_PREFERRED) or ()]
-    return [*(affinity.get(_REQUIRED) or ()), *weighted]
+    found: list[Obj] = []
+    for field in ("podAffinity", "podAntiAffinity"):
+        part = affinity.get(field) or {}
+        found += part.get(_REQUIRED) or ()
+        found += [term.get("podAffinityTerm") or {} for term in part.get(_PREFERRED) or ()]
+    return found
 
 
 def _complete(term: Obj, labels: Obj) -> None:

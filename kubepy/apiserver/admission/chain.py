@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.machinery.gvk import GVR
+from kubepy.util.memo import Memo
+
+NOTHING = ()
+_ADMITTED = 256
 
 
 class Plugin:
@@ -20,6 +25,13 @@ class Plugin:
     def handles(self, attributes: Attributes) -> bool:
         """Tell whether the write concerns the plugin."""
         return True
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """What `mutate` follows from, of a new pod's spec and this alone, when it changes the spec alone.
+
+        NOTHING for what follows from the spec; None when that cannot be said: then `mutate` must run.
+        """
+        return None if self.handles(attributes) else NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Change attributes.obj in place, or raise StatusError."""
@@ -53,10 +65,38 @@ class AdmissionChain:
 
     def __init__(self, plugins: Sequence[Plugin] = ()) -> None:
         self._mutating = _Concerned([p for p in plugins if type(p).mutate is not Plugin.mutate])
+        # What plugins made of shared specs: a controller's pods come out of admission alike.
+        self._admitted: Memo[tuple[Hashable, ...], SharedSpec] = Memo(_ADMITTED)
         self._validating = _Concerned([p for p in plugins if type(p).validate is not Plugin.validate])
 
     async def mutate(self, attributes: Attributes) -> None:
         """Let every plugin change the object; a second time when a webhook or policy has changed it."""
+        shared = attributes.shared
+        if shared is None:
+            await self._rounds(attributes)
+            return
+        premises = self._premises(attributes, shared)
+        admitted = None if premises is None else self._admitted.get(premises)
+        if admitted is not None:
+            attributes.object["spec"] = admitted.spec
+            return
+        obj = attributes.object
+        obj["spec"] = shared.unshared(obj["spec"])
+        await self._rounds(attributes)
+        if premises is not None:
+            self._admitted[premises] = SharedSpec(attributes.object["spec"])
+
+    def _premises(self, attributes: Attributes, shared: SharedSpec) -> tuple[Hashable, ...] | None:
+        """From what the changes to a shared spec follow; None when that cannot be said."""
+        found: list[Hashable] = [shared]
+        for plugin in self._mutating.by(attributes):
+            premise = plugin.premise(attributes)
+            if premise is None:
+                return None
+            found.append(premise)
+        return tuple(found)
+
+    async def _rounds(self, attributes: Attributes) -> None:
         await self._mutate(attributes)
         if attributes.wants_second_round:
             attributes.reinvocation.running = True

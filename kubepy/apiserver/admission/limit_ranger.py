@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from kubepy.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import NOTHING, Plugin
 from kubepy.apiserver.cacher import ObjectSelector, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
@@ -35,6 +35,10 @@ class LimitRanger(Plugin):
     def _limits(self, attributes: Attributes) -> Iterator[Obj]:
         for entry in self._limit_ranges.select(ObjectSelector(attributes.namespace)):
             yield from (entry.obj.get("spec") or {}).get("limits") or ()
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """Where there are no limits nothing changes."""
+        return None if self.handles(attributes) and any(self._limits(attributes)) else NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Fill in what containers do not say."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 
 from kubepy.api.resources import NAMESPACES
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
-from kubepy.apiserver.cacher import ResourceCache
+from kubepy.apiserver.admission.chain import NOTHING, Plugin
+from kubepy.apiserver.cacher import Entry, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.gvk import GR
 
@@ -29,6 +29,11 @@ class NamespaceLifecycle(Plugin):
             return attributes.gvr == NAMESPACES
         return bool(attributes.namespace)
 
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """Nothing is changed in a namespace that is there to stay."""
+        entry = self._namespaces.get(attributes.namespace)
+        return None if entry is None or _is_terminating(entry) else NOTHING
+
     async def mutate(self, attributes: Attributes) -> None:
         """Refuse; among the mutating plugins because Kubernetes runs it before all others."""
         if attributes.operation == "DELETE":
@@ -43,7 +48,7 @@ class NamespaceLifecycle(Plugin):
             entry = self._namespaces.get(attributes.namespace)
         if entry is None:
             raise errors.not_found(GR("", "namespaces"), attributes.namespace)
-        if (entry.obj.get("status") or {}).get("phase") == "Terminating":
+        if _is_terminating(entry):
             error = errors.forbidden(
                 attributes.resource.gr,
                 attributes.name,
@@ -57,3 +62,7 @@ class NamespaceLifecycle(Plugin):
             }
             error.status["details"]["causes"] = [cause]
             raise error
+
+
+def _is_terminating(namespace: Entry) -> bool:
+    return (namespace.obj.get("status") or {}).get("phase") == "Terminating"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kubepy.api.resources import NODES, PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import NOTHING, Plugin
 
 _NOT_READY = "node.kubernetes.io/not-ready"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -20,6 +22,10 @@ class DefaultTolerationSeconds(Plugin):
     def handles(self, attributes: Attributes) -> bool:
         """Pods."""
         return attributes.gvr == PODS and not attributes.subresource
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """The spec alone."""
+        return NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Add the two tolerations."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kubepy.api.resources import BINDINGS, PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import NOTHING, Plugin
 from kubepy.apiserver.cacher import ResourceCache
 
 _LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
@@ -24,6 +26,10 @@ class PodTopologyLabels(Plugin):
         if attributes.gvr == PODS:
             return attributes.subresource in ("", "binding")
         return attributes.gvr == BINDINGS
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """Pods that are on no node stay as they are; of others the labels change."""
+        return None if attributes.object["spec"].get("nodeName") else NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Copy the node's labels, over those that were there."""

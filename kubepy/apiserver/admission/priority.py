@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kubepy.api.resources import PODS, PRIORITY_CLASSES
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
-from kubepy.apiserver.cacher import CacheEvent, ResourceCache
+from kubepy.apiserver.admission.chain import NOTHING, Plugin
+from kubepy.apiserver.cacher import CacheEvent, Entry, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
 
@@ -17,7 +19,7 @@ class Priority(Plugin):
 
     def __init__(self, classes: ResourceCache) -> None:
         self._classes = classes
-        self._found: list[Obj] | None = None  # the default classes; None: to be looked for
+        self._found: list[Entry] | None = None  # the default classes; None: to be looked for
         classes.add_listener(self._forget)
 
     def _forget(self, _: CacheEvent) -> None:
@@ -30,6 +32,11 @@ class Priority(Plugin):
         if attributes.gvr == PODS:
             return attributes.operation == "CREATE"
         return attributes.gvr == PRIORITY_CLASSES
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """The pod's class as it is."""
+        name = attributes.object["spec"].get("priorityClassName")
+        return self._classes.get(name) if name else self._default() or NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Fill in spec.priority and preemptionPolicy of a pod."""
@@ -45,18 +52,19 @@ class Priority(Plugin):
                 raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
             chosen = entry.obj
         else:
-            chosen = self._default() or {}
-            if chosen:
-                spec["priorityClassName"] = chosen["metadata"]["name"]
+            default = self._default()
+            if default is not None:
+                chosen = default.obj
+                spec["priorityClassName"] = default.name
         value = chosen.get("value", 0)
         self._agree(attributes, "priority", "integer value of priority", value)
         policy = chosen.get("preemptionPolicy") or "PreemptLowerPriority"
         self._agree(attributes, "preemptionPolicy", "string value of PreemptionPolicy", policy)
 
-    def _default(self) -> Obj | None:
+    def _default(self) -> Entry | None:
         if self._found is None:
-            self._found = [e.obj for e in self._classes.entries.values() if e.obj.get("globalDefault")]
-        return min(self._found, key=lambda c: c["value"], default=None)
+            self._found = [e for e in self._classes.entries.values() if e.obj.get("globalDefault")]
+        return min(self._found, key=lambda e: e.obj["value"]) if self._found else None
 
     @staticmethod
     def _agree(attributes: Attributes, field: str, words: str, computed: object) -> None:
@@ -75,9 +83,6 @@ class Priority(Plugin):
         if attributes.gvr != PRIORITY_CLASSES or not attributes.object.get("globalDefault"):
             return
         other = self._default()
-        if other is not None and other["metadata"]["name"] != attributes.name:
-            detail = (
-                f"PriorityClass {other['metadata']['name']} has already marked as default. Only one default "
-                "can exist"
-            )
+        if other is not None and other.name != attributes.name:
+            detail = f"PriorityClass {other.name} has already marked as default. Only one default can exist"
             raise errors.forbidden(attributes.resource.gr, attributes.name, detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
 
 from kubepy.api.resources import PODS
@@ -34,6 +35,14 @@ class ServiceAccount(Plugin):
     def handles(self, attributes: Attributes) -> bool:
         """New pods only."""
         return attributes.gvr == PODS and not attributes.subresource
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """The account as it is."""
+        pod = attributes.object
+        if _MIRROR in (pod["metadata"].get("annotations") or ()):
+            return None
+        name = pod["spec"].get("serviceAccountName") or "default"
+        return self._accounts.get(f"{attributes.namespace}/{name}")
 
     async def mutate(self, attributes: Attributes) -> None:
         """Name the account, take over its pull secrets, mount its token."""

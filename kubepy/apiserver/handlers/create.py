@@ -16,8 +16,8 @@ async def create(context: Context, served: Served, body: bytes) -> web.StreamRes
     if context.info.name:
         raise errors.method_not_allowed()
     dry = dry_run(context.query.all("dryRun"), "CreateOptions")
-    obj = decode.read(context, served, body)
+    obj, shared = decode.read_new(context, served, body)
     decode.check_namespace(context, served, obj)
     namespace = served.namespace(context)
-    written = await served.store.create(context, namespace, obj, dry_run=dry)
+    written = await served.store.create(context, namespace, obj, dry_run=dry, shared=shared)
     return await responses.send_written(context, served, written.data, namespace, code=201)

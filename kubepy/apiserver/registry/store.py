@@ -15,6 +15,8 @@ from typing import Protocol, cast
 import orjson
 
 from kubepy.api.kind import Kind
+from kubepy.api.resources import PODS
+from kubepy.api.shared_specs import SharedSpec, SharedSpecs
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.cacher import Cacher, Entry, ResourceCache, encoding, keys
 from kubepy.apiserver.registry import deletion, meta
@@ -118,6 +120,7 @@ class Store:
         self.clock = clock
         self.tracker = tracker
         self.codec = codec
+        self.shared_specs = SharedSpecs() if kind.resource.gvr == PODS else None
         self._backend = backend
         self._cacher = cacher
         self._admission = admission
@@ -179,9 +182,18 @@ class Store:
 
     # --- create
 
-    async def create(self, context: Context, namespace: str, obj: Obj, *, dry_run: bool = False) -> Written:
-        """Make the object. `obj` is decoded and defaulted, and is changed."""
+    async def create(
+        self,
+        context: Context,
+        namespace: str,
+        obj: Obj,
+        *,
+        dry_run: bool = False,
+        shared: SharedSpec | None = None,
+    ) -> Written:
+        """Make the object. `obj` is decoded and defaulted, and is changed, but for a `shared` spec."""
         attributes = self.attributes(context, "CREATE", obj, None, dry_run=dry_run)
+        attributes.shared = shared
         generated = not obj["metadata"].get("name") and obj["metadata"].get("generateName")
         meta.fill_for_create(obj, namespace, self.clock)
         attributes.name = obj["metadata"].get("name") or ""
