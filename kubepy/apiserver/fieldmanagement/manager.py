@@ -12,6 +12,7 @@ from kubepy.api.kind import Kind
 from kubepy.apiserver.fieldmanagement import last_applied, ownership_types, reset_fields
 from kubepy.apiserver.fieldmanagement.conflicts import conflict
 from kubepy.apiserver.fieldmanagement.options import check_manager, manager_causes
+from kubepy.apiserver.fieldmanagement.outcomes import Outcomes
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors, timestamps
 from kubepy.machinery.apply import applying, checking, managers, updating
@@ -44,6 +45,7 @@ _STRIPPED = frozenset(
         "resourceVersion",
     )
 )
+_HEAD = frozenset(("apiVersion", "kind", "metadata"))
 _STRIPPED_SET = sets.of("apiVersion", "kind", "metadata", *(f"metadata.{name}" for name in _STRIPPED))
 
 
@@ -64,6 +66,7 @@ class FieldManager:
         self._serves = serves or (lambda version: True)
         self._api_version = kind.resource.gvk.api_version
         self._shapes: Memo[bytes, Fields] = Memo(256)
+        self._outcomes = Outcomes(self._api_version)
 
     @cached_property
     def type(self) -> Type:
@@ -131,38 +134,58 @@ class FieldManager:
         if keep is None:
             change = updating.NOTHING
         else:
-            change = updating.compare(self.type, _ownable(old), _ownable(obj))
-        if not change and owners is None:
-            if live:
-                metadata["managedFields"] = live
-            return
-        if owners is None:
-            owners = self._live(live)
-        if owners:
+            change = updating.compare(self.type, *_ownables(old, obj))
+        if owners is not None:
             self._write(obj, owners, change, context, subresource)
+        elif change:
+            self._write_over(obj, live, change, context, subresource)
+        elif live:
+            metadata["managedFields"] = live
+
+    def _write_over(
+        self, obj: Obj, live: Any, change: Comparison, context: Context, subresource: str
+    ) -> None:
+        """Enter a change into the old object's record."""
+        change = change.filtered(self._tracked[subresource])
+        writer = Identity.updater(context.manager, self._api_version, subresource)
+        key = self._outcomes.key(live, change, writer)
+        entries = self._outcomes.find(key, live, self._now())
+        if entries is None:
+            owners = self._live(live)
+            if not owners:
+                return
+            entries = self._changed(owners, change, writer)
+            self._outcomes.remember(key, live, entries, writer if change.written else None)
+        if entries:
+            obj["metadata"]["managedFields"] = entries
 
     def _write(
         self, obj: Obj, owners: Managers, change: Comparison, context: Context, subresource: str
     ) -> None:
+        """Enter a change into the record of `owners`."""
         change = change.filtered(self._tracked[subresource]) if change else change
+        writer = Identity.updater(context.manager, self._api_version, subresource)
+        entries = self._changed(owners, change, writer)
+        if entries:
+            obj["metadata"]["managedFields"] = entries
+
+    def _changed(self, owners: Managers, change: Comparison, writer: Identity) -> list[Obj]:
         owners = updating.release(owners, _NOBODY, self._same_everywhere(change), force=True)
         written = change.written
         if written:
-            writer = Identity.updater(context.manager, self._api_version, subresource)
             before = owners.get(writer)
             mine = written if before is None else sets.union(before.fields, written)
             owners[writer] = Owned(self._api_version, mine, self._now())
-        entries = managers.encode(managers.cap(owners))
-        if entries:
-            obj["metadata"]["managedFields"] = entries
+        return managers.encode(managers.cap(owners))
 
     def settled(self, obj: Obj, old: Obj) -> None:
         """Take back new times when nothing else has changed, so that such a write changes nothing."""
         mine, before = obj["metadata"].get("managedFields"), old["metadata"].get("managedFields")
-        if not mine or not before or mine == before or not managers.same_but_for_times(mine, before):
+        if not mine or not before or mine is before:
             return
+        # Most writes change something, which is quickly seen: what they do not change is the same object.
         unchanged = {**obj, "metadata": {**obj["metadata"], "managedFields": before}}
-        if unchanged == old:
+        if unchanged == old and managers.same_but_for_times(mine, before):
             obj["metadata"]["managedFields"] = before
 
     def _sent(self, entries: Any, name: str) -> Managers | None:
@@ -296,6 +319,24 @@ class FieldManager:
 def _is_reset(sent: Any) -> bool:
     """[] or [{}]: the client wants the record wiped."""
     return isinstance(sent, list) and sent in ([], [{}])
+
+
+def _ownables(old: Obj, obj: Obj) -> tuple[Obj, Obj]:
+    """Both `_ownable`; without metadata when what can be owned of that is the same."""
+    before, after = old["metadata"], obj["metadata"]
+    if _agree(before, after) and _agree(after, before):
+        return (
+            {field: value for field, value in old.items() if field not in _HEAD},
+            {field: value for field, value in obj.items() if field not in _HEAD},
+        )
+    return _ownable(old), _ownable(obj)
+
+
+def _agree(one: Obj, other: Obj) -> bool:
+    for name, value in one.items():
+        if name not in _STRIPPED and (name not in other or other[name] != value):
+            return False
+    return True
 
 
 def _ownable(obj: Obj) -> Obj:

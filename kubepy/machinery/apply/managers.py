@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kubepy.machinery import timestamps
@@ -103,6 +104,11 @@ def encode(managers: Managers) -> list[Obj]:
         if owned.time is not None:
             entry["time"] = owned.time
         entries.append(entry)
+    return in_order(entries)
+
+
+def in_order(entries: list[Obj]) -> list[Obj]:
+    """Sort entries; gives the same list."""
     if len(entries) > 1:
         entries.sort(key=_order)
     return entries
@@ -113,6 +119,7 @@ def _order(entry: Obj) -> tuple[str, float, str, str, str]:
     return entry["operation"], moment, entry["manager"], entry["apiVersion"], entry.get("subresource", "")
 
 
+@lru_cache(1024)
 def seconds(time: str | None) -> int:
     """The whole Unix seconds of an entry's time, 0 without one."""
     if not time:

@@ -21,7 +21,12 @@ class Comparison(NamedTuple):
 
     def filtered(self, keep: Callable[[Fields], Fields]) -> Comparison:
         """Without the fields that a filter takes away."""
-        return Comparison(keep(self.added), keep(self.modified), keep(self.removed))
+        added, modified, removed = self
+        return Comparison(
+            keep(added) if added else added,
+            keep(modified) if modified else modified,
+            keep(removed) if removed else removed,
+        )
 
     @property
     def written(self) -> Fields:
@@ -86,6 +91,8 @@ def release(managers: Managers, writer: Identity, changed: InVersion, *, force: 
     """
     kept: Managers = {}
     conflicts: dict[Identity, Fields] = {}
+    seen: Comparison | None = None
+    written: Fields = {}
     for identity, owned in managers.items():
         if identity == writer:
             kept[identity] = owned
@@ -95,7 +102,9 @@ def release(managers: Managers, writer: Identity, changed: InVersion, *, force: 
             continue
         fields = owned.fields
         if change:
-            taken = sets.intersection(fields, change.written)
+            if change is not seen:
+                seen, written = change, change.written
+            taken = sets.intersection(fields, written)
             if taken:
                 conflicts[identity] = taken
                 fields = sets.difference(fields, taken)

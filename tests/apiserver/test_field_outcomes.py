@@ -1,0 +1,70 @@
+"""What the field manager remembers of alike changes never changes what it says about one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubepy.api import resources as r
+from kubepy.api.scheme import SCHEME
+from kubepy.apiserver.authentication.user import User
+from kubepy.apiserver.fieldmanagement import FieldManager
+from kubepy.apiserver.requests import Context, Query, RequestInfo
+from kubepy.machinery.meta import deep_copy
+from kubepy.util.clock import FakeClock
+
+CLOCK = FakeClock(1_700_000_000.0)
+REMEMBERING = FieldManager(SCHEME.kind(r.PODS), CLOCK)
+
+managers = st.sampled_from([f"m{number}" for number in range(12)])
+values = st.sampled_from(["1", "2", None])
+places = st.sampled_from(
+    [
+        ("metadata", "labels", "a"),
+        ("metadata", "labels", "b"),
+        ("spec", "nodeSelector", "c"),
+        ("spec", "hostname"),
+        ("status", "message"),
+        ("status", "reason"),
+    ]
+)
+changes = st.lists(st.tuples(places, values), min_size=1, max_size=3)
+steps = st.tuples(managers, st.sampled_from(["", "status"]), changes, st.sampled_from([0, 0, 1, 90]))
+
+
+def context(manager: str, subresource: str) -> Context:
+    info = RequestInfo("PUT", "/", "update", subresource=subresource)
+    return Context(info, Query(f"fieldManager={manager}"), User("u"), {}, [])
+
+
+def put(obj: dict[str, Any], place: tuple[str, ...], value: str | None) -> None:
+    *way, last = place
+    for name in way:
+        obj = obj.setdefault(name, {})
+    if value is None:
+        obj.pop(last, None)
+    else:
+        obj[last] = value
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=20))
+def test_a_remembered_outcome_is_what_would_be_found_anew(
+    history: list[tuple[str, str, list[tuple[tuple[str, ...], str | None]], int]],
+) -> None:
+    old: dict[str, Any] = {"metadata": {"name": "p", "labels": {"a": "0"}}, "spec": {"hostname": "h"}}
+    REMEMBERING.created(old, context("creator", ""))
+    for manager, subresource, wanted, seconds in history:
+        CLOCK.advance(seconds)
+        mine = deep_copy(old)
+        for place, value in wanted:
+            put(mine, place, value)
+        others = deep_copy(mine)
+        asked = context(manager, subresource)
+        REMEMBERING.updated(mine, old, asked)
+        FieldManager(SCHEME.kind(r.PODS), CLOCK).updated(others, old, asked)
+        assert orjson.dumps(mine) == orjson.dumps(others)
+        old = mine
