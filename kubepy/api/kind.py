@@ -69,6 +69,10 @@ class Kind(Protocol):
         """Fill in the defaults."""
         ...
 
+    def default_status(self, obj: Obj) -> None:
+        """The part of `default` that concerns metadata and status; changes nothing else."""
+        ...
+
     def prepare_for_create(self, obj: Obj) -> None:
         """Wipe what a create may not set; metadata.uid must be there."""
         ...
@@ -147,6 +151,12 @@ class BuiltinKind:
         """SetDefaults_* of the kind."""
         if self._default is not None:
             self._default(obj)
+
+    def default_status(self, obj: Obj) -> None:
+        """Few kinds have such defaults."""
+        defaulter = defaults.STATUS_DEFAULTERS.get(self.resource.gvk)
+        if defaulter is not None:
+            defaulter(obj)
 
     def prepare_for_create(self, obj: Obj) -> None:
         """Status wiped, generation 1, the kind's own preparation."""

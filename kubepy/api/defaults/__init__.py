@@ -2,6 +2,8 @@
 
 One file per API group; `DEFAULTERS` maps a kind to its function. A defaulter changes the object in place,
 makes sure that the kind's main structs (spec, template) exist, and is quick: every create calls it.
+`STATUS_DEFAULTERS` are the parts of them that concern metadata and status: all that a change of an object's
+status needs.
 """
 
 from __future__ import annotations
@@ -40,4 +42,9 @@ DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
     **apiextensions.DEFAULTERS,
     **flowcontrol.DEFAULTERS,
     **resource.DEFAULTERS,
+}
+
+STATUS_DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
+    **core.STATUS_DEFAULTERS,
+    **batch.STATUS_DEFAULTERS,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubepy.api.defaults.pods import default_template
+from kubepy.api.defaults.pods import default_template, label_as_template
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
 
@@ -19,15 +19,12 @@ def _failure_policy(spec: Obj) -> None:
 
 def _job(job: Obj) -> None:
     spec = job.setdefault("spec", {})
-    template = default_template(spec)
+    default_template(spec)
     if "completions" not in spec and "parallelism" not in spec:
         spec["completions"] = 1
     spec.setdefault("parallelism", 1)
     spec.setdefault("backoffLimit", _MAX_INT32 if "backoffLimitPerIndex" in spec else 6)
-    metadata = job.setdefault("metadata", {})
-    labels = template["metadata"].get("labels")
-    if labels and not metadata.get("labels"):
-        metadata["labels"] = dict(labels)
+    label_as_template(job)
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("manualSelector", False)
@@ -53,3 +50,5 @@ DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
     GVK("batch", "v1", "Job"): _job,
     GVK("batch", "v1", "CronJob"): _cron_job,
 }
+
+STATUS_DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {GVK("batch", "v1", "Job"): label_as_template}

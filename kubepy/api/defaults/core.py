@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from kubepy.api.defaults.pods import default_pod, default_template
+from kubepy.api.defaults.pods import default_pod, default_template, label_as_template
 from kubepy.api.defaults.volumes import default_claim_spec, default_volume_source
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
@@ -16,12 +16,9 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 def _replication_controller(controller: Obj) -> None:
     spec = controller.setdefault("spec", {})
     labels = default_template(spec)["metadata"].get("labels")
-    if labels:
-        if not spec.get("selector"):
-            spec["selector"] = dict(labels)
-        metadata = controller.setdefault("metadata", {})
-        if not metadata.get("labels"):
-            metadata["labels"] = dict(labels)
+    if labels and not spec.get("selector"):
+        spec["selector"] = dict(labels)
+    label_as_template(controller)
     spec.setdefault("replicas", 1)
 
 
@@ -47,6 +44,11 @@ def _service(service: Obj) -> None:
         spec.setdefault("internalTrafficPolicy", "Cluster")
     if kind == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
+    _service_status(service)
+
+
+def _service_status(service: Obj) -> None:
+    if service["spec"]["type"] == "LoadBalancer":
         status = service.get("status")
         for entry in ((status.get("loadBalancer") or {}).get("ingress") or ()) if status else ():
             if entry.get("ip"):
@@ -86,6 +88,10 @@ def _node(node: Obj) -> None:
         spec["podCIDRs"] = [spec["podCIDR"]]
     elif spec.get("podCIDRs") and not spec.get("podCIDR"):
         spec["podCIDR"] = spec["podCIDRs"][0]
+    _node_status(node)
+
+
+def _node_status(node: Obj) -> None:
     status = node.get("status")
     if status and status.get("capacity") and not status.get("allocatable"):
         status["allocatable"] = dict(status["capacity"])
@@ -130,4 +136,11 @@ DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
     GVK("", "v1", "Endpoints"): _endpoints,
     GVK("", "v1", "LimitRange"): _limit_range,
     GVK("", "v1", "ResourceQuota"): _spec_only,
+}
+
+STATUS_DEFAULTERS: dict[GVK, Callable[[Obj], None]] = {
+    GVK("", "v1", "Namespace"): _namespace,
+    GVK("", "v1", "Node"): _node_status,
+    GVK("", "v1", "ReplicationController"): label_as_template,
+    GVK("", "v1", "Service"): _service_status,
 }

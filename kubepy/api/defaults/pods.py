@@ -33,6 +33,15 @@ def default_template(holder: Obj, field: str = "template") -> Obj:
     return template
 
 
+def label_as_template(obj: Obj) -> None:
+    """Give an object without labels those of its pod template."""
+    labels = obj["spec"]["template"]["metadata"].get("labels")
+    if labels:
+        metadata = obj.setdefault("metadata", {})
+        if not metadata.get("labels"):
+            metadata["labels"] = dict(labels)
+
+
 def default_pod_spec(spec: Obj) -> None:
     """SetDefaults_PodSpec with everything below it."""
     if "dnsPolicy" not in spec:

@@ -87,6 +87,8 @@ class VersionCodec:
 
     async def from_stored(self, entry: Entry) -> Obj:
         """The object in this version."""
+        if self._as_written(entry):
+            return entry.look()
         if self._converter.needs_io:
             await self.prepare([entry])
         return self.shown(entry)

@@ -122,6 +122,10 @@ class CustomKind:
         """The schema's defaults."""
         self._compiled.default(obj)
 
+    def default_status(self, obj: Obj) -> None:
+        """The schema's defaults of the status: metadata has none."""
+        self._compiled.default_status(obj)
+
     # --- preparation
 
     def prepare_for_create(self, obj: Obj) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from aiohttp import web
 
 from kubepy.apiserver.fieldmanagement import APPLY_PATCH
-from kubepy.apiserver.handlers import decode, responses
+from kubepy.apiserver.handlers import decode, patch_status, responses
 from kubepy.apiserver.registry.options import dry_run
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
@@ -26,7 +26,15 @@ SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 SUPPORTED_CUSTOM = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 _MAX_OPERATIONS = 10_000
 
-Apply = Callable[[Obj], Any]
+
+class Patch(NamedTuple):
+    """A patch as a function on objects, which it copies.
+
+    `document` is what was sent when it is a merge patch, strategic or not.
+    """
+
+    apply: Callable[[Obj], Any]
+    document: Obj | None = None
 
 
 async def patch(context: Context, served: Served, body: bytes) -> web.StreamResponse:
@@ -34,10 +42,14 @@ async def patch(context: Context, served: Served, body: bytes) -> web.StreamResp
     dry = dry_run(context.query.all("dryRun"), "PatchOptions")
     check_force(context)
     schema = served.kind.schema if served.kind.strategic else None
-    apply = patcher(context, served, body, schema)
+    wanted = read(context, served, body, schema)
+    status_only = patch_status.concerns_status_only(context, served, wanted.document)
 
     async def change(old: Obj) -> Obj:
-        return decode.settle(context, served, patched(apply, served.view(old), served, context))
+        if status_only:
+            part = patched(wanted, patch_status.writable(old), served, context)
+            return patch_status.settle(context, served, part, old)
+        return decode.settle(context, served, patched(wanted, served.view(old), served, context))
 
     namespace = served.namespace(context)
     written = await served.store.update(
@@ -53,9 +65,9 @@ def check_force(context: Context) -> None:
         raise errors.invalid(GK("meta.k8s.io", "PatchOptions"), "", [cause])
 
 
-def patched(apply: Apply, old: Obj, served: Served, context: Context) -> Obj:
+def patched(wanted: Patch, old: Obj, served: Served, context: Context) -> Obj:
     """The patched object, in the version of `old`. Raises 400 or 422."""
-    made = apply(old)
+    made = wanted.apply(old)
     if not isinstance(made, dict):
         raise errors.bad_request("the patch does not make an object")
     metadata = made.get("metadata")
@@ -70,8 +82,8 @@ def patched(apply: Apply, old: Obj, served: Served, context: Context) -> Obj:
     return made
 
 
-def patcher(context: Context, served: Served, body: bytes, schema: Schema | None) -> Apply:
-    """The patch as a function on objects, which it copies. Raises 400 or 415.
+def read(context: Context, served: Served, body: bytes, schema: Schema | None) -> Patch:
+    """The patch of a request. Raises 400 or 415.
 
     Without a schema there is no strategic merge patch.
     """
@@ -88,19 +100,19 @@ def patcher(context: Context, served: Served, body: bytes, schema: Schema | None
     if not isinstance(document, dict):
         raise errors.bad_request("cannot unmarshal array into Go value of type map[string]interface {}")
     if media == MERGE_PATCH:
-        return lambda obj: merge_patch.apply(deep_copy(obj), document)
+        return Patch(lambda obj: deep_copy(merge_patch.apply(obj, document)), document)
     assert schema is not None
 
     def strategically(obj: Obj) -> Any:
         try:
-            return strategic.apply(deep_copy(obj), deep_copy(document), schema)
+            return strategic.apply(obj, document, schema)
         except ValueError as error:
             raise errors.bad_request(str(error)) from None
 
-    return strategically
+    return Patch(strategically, document)
 
 
-def _json_patcher(served: Served, context: Context, document: Any) -> Apply:
+def _json_patcher(served: Served, context: Context, document: Any) -> Patch:
     if not isinstance(document, list):
         raise errors.bad_request(
             "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch"
@@ -112,7 +124,7 @@ def _json_patcher(served: Served, context: Context, document: Any) -> Apply:
 
     def apply(obj: Obj) -> Any:
         try:
-            return json_patch.apply(deep_copy(obj), document)
+            return json_patch.apply(obj, document)
         except ValueError as error:
             invalid = errors.invalid(served.resource.gk, context.info.name, [])
             invalid.status["message"] = (
@@ -120,4 +132,4 @@ def _json_patcher(served: Served, context: Context, document: Any) -> Apply:
             )
             raise invalid from None
 
-    return apply
+    return Patch(apply)

@@ -107,10 +107,10 @@ def handler() -> Handler:
                 return made
         else:
             patch.check_force(context)
-            apply = patch.patcher(context, served, body, SCHEME.schema(_SCALE))
+            asked = patch.read(context, served, body, SCHEME.schema(_SCALE))
 
             async def change(old: Obj) -> Obj:
-                patched = patch.patched(apply, shown(served, old), served, context)
+                patched = patch.patched(asked, shown(served, old), served, context)
                 decode.fit_as(context, patched, _SCALE)
                 return scaled(served, old, await admit(patched, old))
 

@@ -263,8 +263,9 @@ class Store:
                 raise errors.not_found(self.resource.gr, name)
             try:
                 if internal:
-                    changed = await change(entry.obj)
-                    return await self._replace(entry, changed, entry.obj, dry_run=dry_run, stored=True)
+                    old = entry.look()
+                    changed = await change(old)
+                    return await self._replace(entry, changed, old, dry_run=dry_run, stored=True)
                 return await self._update_once(
                     context, entry, change, subresource=subresource, dry_run=dry_run, admitted=admitted
                 )
@@ -288,7 +289,7 @@ class Store:
         dry_run: bool,
         admitted: bool,
     ) -> Written:
-        old = entry.obj if self.codec is None else await self.codec.from_stored(entry)
+        old = entry.look() if self.codec is None else await self.codec.from_stored(entry)
         gr, name = self.resource.gr, old["metadata"]["name"]
         obj = await change(old)
         wanted = obj["metadata"].get("resourceVersion")

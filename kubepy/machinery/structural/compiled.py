@@ -24,6 +24,10 @@ class Compiled:
             root["properties"] = properties
         self._prune = None if preserve_unknown_fields else pruning.compile(root)
         self._default = defaulting.compile(root)
+        status = (schema.get("properties") or {}).get("status")
+        self._default_status = (
+            None if status is None else defaulting.compile({"properties": {"status": status}})
+        )
         checked = {key: value for key, value in root.items() if key != "x-kubernetes-embedded-resource"}
         self._check = values.compile(checked)
         self._rules = rules.compile({**schema, "properties": properties}, root=True)
@@ -39,6 +43,11 @@ class Compiled:
         """Fill in the defaults."""
         if self._default is not None:
             self._default(obj)
+
+    def default_status(self, obj: Obj) -> None:
+        """Fill in the defaults of the status, and nothing else."""
+        if self._default_status is not None:
+            self._default_status(obj)
 
     def validate(self, obj: Obj, old: Obj | None = None) -> list[Cause]:
         """Which rules the object breaks; with `old`, what did not change is not held against it."""
