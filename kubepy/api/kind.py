@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kubepy.api import defaults, field_values, printers, schemas, strategies, validation
 from kubepy.api.resources import Resource
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery import errors
 from kubepy.machinery.decode import DecodeError, Decoder
 from kubepy.machinery.errors import Cause
@@ -81,8 +82,13 @@ class Kind(Protocol):
         """Take from `old` what this road ("" or a subresource) may not change; count the generation."""
         ...
 
-    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
-        """Which rules a new object breaks; the Warning headers that a valid one earns go to `warn`."""
+    def validate_create(
+        self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None
+    ) -> list[Cause]:
+        """Which rules a new object breaks; the Warning headers that a valid one earns go to `warn`.
+
+        What is known of a `shared` spec is not found out again.
+        """
         ...
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
@@ -166,9 +172,11 @@ class BuiltinKind:
         """Call after defaulting and before validation."""
         strategies.prepare_for_update(obj, old, subresource)
 
-    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
+    def validate_create(
+        self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None
+    ) -> list[Cause]:
         """The rules of `validation`."""
-        return self._validator.create(obj, warn)
+        return self._validator.create(obj, warn, shared)
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
         """The rules of `validation`."""

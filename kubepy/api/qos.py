@@ -19,13 +19,14 @@ def qos_class(pod: Obj) -> str:
 
 
 def _set_resources(holders: list[Obj]) -> bool:
-    return any(
-        Quantity.parse(amount) > ZERO
-        for holder in holders
-        for kind in ("requests", "limits")
-        for name, amount in (holder.get(kind) or {}).items()
-        if name in _COMPUTE
-    )
+    for holder in holders:
+        for kind in ("requests", "limits"):
+            amounts = holder.get(kind)
+            if amounts:
+                for name in _COMPUTE:
+                    if name in amounts and Quantity.parse(amounts[name]).nanos > 0:
+                        return True
+    return False
 
 
 def _class_of(holders: list[Obj]) -> str:

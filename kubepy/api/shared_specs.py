@@ -18,24 +18,29 @@ _SIZE = 256
 
 
 class SharedSpec:
-    """A spec that is ready for the next step of a create."""
+    """A spec that is ready for the next step of a create, also as JSON."""
 
-    __slots__ = ("_json", "_spec")
+    __slots__ = ("_spec", "json")
 
-    def __init__(self, spec: Obj) -> None:
-        self._json = orjson.dumps(spec)
-        self._spec: Obj | None = None
+    def __init__(self, spec: Obj, *, kept: bool = False) -> None:
+        """`kept`: the dict itself may be shared."""
+        self.json = orjson.dumps(spec)
+        self._spec = spec if kept else None
 
     @property
     def spec(self) -> Obj:
         """The dict that pods share: not to be changed."""
         if self._spec is None:  # many a spec is never seen a second time
-            self._spec = orjson.loads(self._json)
+            self._spec = orjson.loads(self.json)
         return self._spec
+
+    def is_of(self, spec: Obj) -> bool:
+        """True for the shared dict."""
+        return spec is self._spec
 
     def unshared(self, spec: Obj) -> Obj:
         """A pod's spec as a dict of its own: `spec` itself unless it is the shared one."""
-        return cast(Obj, orjson.loads(self._json)) if spec is self._spec else spec
+        return cast(Obj, orjson.loads(self.json)) if spec is self._spec else spec
 
 
 class SharedSpecs:

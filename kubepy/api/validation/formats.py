@@ -36,6 +36,12 @@ def good_key(key: str) -> bool:
 
 
 @lru_cache(_MEMORY)
+def good_value(value: str) -> bool:
+    """True for the value of a label."""
+    return not names.label_value(value)
+
+
+@lru_cache(_MEMORY)
 def good_label(value: str) -> bool:
     """True for an RFC 1123 label."""
     return not names.dns_label(value)

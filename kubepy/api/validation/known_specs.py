@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import orjson
 
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery.meta import Obj
 from kubepy.util.memo import Memo
 
@@ -24,7 +25,7 @@ _MEANINGFUL = (
 )
 
 
-def key_of(pod: Obj) -> bytes | None:
+def key_of(pod: Obj, shared: SharedSpec | None = None) -> bytes | None:
     """What stands for the pod's spec; None when it must be looked at with the rest of the pod."""
     annotations = pod["metadata"].get("annotations")
     if annotations:
@@ -37,7 +38,7 @@ def key_of(pod: Obj) -> bytes | None:
     for volume in spec.get("volumes") or ():
         if "ephemeral" in volume:
             return None
-    key = orjson.dumps(spec)
+    key = shared.json if shared is not None and shared.is_of(spec) else orjson.dumps(spec)
     return key if len(key) <= _LARGEST else None
 
 

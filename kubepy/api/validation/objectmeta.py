@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubepy.api.validation.formats import good_key, good_label
+from kubepy.api.validation.formats import good_key, good_label, good_value
 from kubepy.api.validation.rules import NameRule, all_messages, immutable_field
 from kubepy.machinery import names
 from kubepy.machinery.field_errors import (
@@ -96,8 +96,8 @@ def validate_labels(labels: Obj, path: str) -> list[Cause]:
     for key, value in labels.items():
         if not good_key(key):
             causes += all_messages(path, key, names.qualified_name(key))
-        if messages := names.label_value(value):
-            causes += all_messages(path, value, messages)
+        if not good_value(value):
+            causes += all_messages(path, value, names.label_value(value))
     return causes
 
 

@@ -78,13 +78,15 @@ class AdmissionChain:
         premises = self._premises(attributes, shared)
         admitted = None if premises is None else self._admitted.get(premises)
         if admitted is not None:
-            attributes.object["spec"] = admitted.spec
+            attributes.shared, attributes.object["spec"] = admitted, admitted.spec
             return
         obj = attributes.object
         obj["spec"] = shared.unshared(obj["spec"])
         await self._rounds(attributes)
+        attributes.shared = None
         if premises is not None:
-            self._admitted[premises] = SharedSpec(attributes.object["spec"])
+            # No later step of a create changes the spec in place.
+            attributes.shared = self._admitted[premises] = SharedSpec(attributes.object["spec"], kept=True)
 
     def _premises(self, attributes: Attributes, shared: SharedSpec) -> tuple[Hashable, ...] | None:
         """From what the changes to a shared spec follow; None when that cannot be said."""

@@ -7,7 +7,6 @@ it, with kind, apiVersion and metadata in front, and reading it puts the revisio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 
@@ -18,11 +17,10 @@ _METADATA = b'"metadata":{'
 
 def encode(obj: Obj) -> bytes:
     """The bytes to store: kind, apiVersion, metadata first; no resourceVersion."""
-    metadata = {k: v for k, v in obj["metadata"].items() if k != "resourceVersion"}
-    ordered: dict[str, Any] = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata}
-    for field, value in obj.items():
-        if field not in ordered:
-            ordered[field] = value
+    metadata = obj["metadata"]
+    ordered = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata, **obj}
+    if "resourceVersion" in metadata:
+        ordered["metadata"] = {k: v for k, v in metadata.items() if k != "resourceVersion"}
     return orjson.dumps(ordered)
 
 

@@ -11,14 +11,16 @@ from kubepy.machinery.timestamps import rfc3339
 from kubepy.util.clock import Clock
 from kubepy.util.uids import uuid4
 
+_NOT_YET = {"resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
 
 def fill_for_create(obj: Obj, namespace: str, clock: Clock) -> None:
     """Give a new object its name, uid and creation time."""
     metadata: dict[str, Any] = obj["metadata"]
-    for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
-        metadata.pop(field, None)
+    if not _NOT_YET.isdisjoint(metadata):
+        for field in _NOT_YET:
+            metadata.pop(field, None)
     if namespace:
         metadata["namespace"] = namespace
     else:

@@ -204,7 +204,7 @@ class Store:
         self.kind.prepare_for_create(obj)
         undo = await self.strategy.begin_create(obj, dry_run=dry_run)
         try:
-            causes = self.kind.validate_create(obj, context.warn)
+            causes = self.kind.validate_create(obj, context.warn, attributes.shared)
             if causes:
                 raise errors.invalid(self.resource.gk, obj["metadata"].get("name") or "", causes)
             await self._admission.validate(attributes)
