@@ -12,7 +12,8 @@ import orjson
 import kubepy
 from kubepy.client.config import ClientConfig
 from kubepy.client.errors import ConnectionFailed
-from kubepy.client.transport import REQUEST_TIMEOUT, Params, Throttled, Transport
+from kubepy.client.exchange import Params
+from kubepy.client.transport import REQUEST_TIMEOUT, Throttled, Transport
 from kubepy.machinery import errors, meta
 from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj

@@ -14,13 +14,13 @@ import orjson
 
 from kubepy.client.config import ClientConfig
 from kubepy.client.errors import ConnectionFailed
+from kubepy.client.exchange import Answer, Connections, Params
 from kubepy.client.exec_credentials import Credential, ExecCredentials
 from kubepy.machinery.errors import StatusError
 from kubepy.util.backoff import Backoff
 from kubepy.util.clock import Clock
 
 REQUEST_TIMEOUT = 60.0
-CONNECT_TIMEOUT = 15.0
 TOKEN_REFRESH = 10.0
 MAX_CONNECT_RETRIES = 3
 MAX_THROTTLE_RETRIES = 10
@@ -28,8 +28,6 @@ LEASES = "/leases"
 MAX_IN_FLIGHT = 48
 """Requests at a time. Each needs a connection: without a bound a controller that makes 500 pods at once would
 pay 500 TLS handshakes, on both ends."""
-
-Params = Mapping[str, str] | list[tuple[str, str]]
 
 
 class Transport:
@@ -39,8 +37,8 @@ class Transport:
         self.config = config
         self._clock = clock
         self._user_agent = user_agent
-        self._session: aiohttp.ClientSession | None = None
-        self._former: list[aiohttp.ClientSession] = []
+        self._current: Connections | None = None
+        self._former: list[Connections] = []
         self._in_flight = anyio.Semaphore(MAX_IN_FLIGHT, fast_acquire=True)
         self._token = ""
         self._token_read: float | None = None
@@ -48,28 +46,23 @@ class Transport:
         self._credential = Credential()
 
     def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+        """For websockets."""
+        return self._connections().session
+
+    def _connections(self) -> Connections:
+        if self._current is None:
             config, who = self.config, self._credential
             if who.certificate:
                 config = replace(config, cert_data=who.certificate, key_data=who.key)
-            tls = config.ssl_context()
-            # Each watch holds a connection: no limit on their number.
-            connector = aiohttp.TCPConnector(
-                limit=0, ssl=True if tls is None else tls, keepalive_timeout=30, ttl_dns_cache=30
+            self._current = Connections(
+                config.server, config.ssl_context(), self._user_agent, config.tls_server_name
             )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                headers={"User-Agent": self._user_agent},
-                auto_decompress=True,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=["Content-Type"],
-            )
-        return self._session
+        return self._current
 
     async def close(self) -> None:
-        if self._session is not None:
-            self._former.append(self._session)
-            self._session = None
+        if self._current is not None:
+            self._former.append(self._current)
+            self._current = None
         while self._former:
             await self._former.pop().close()
             with anyio.CancelScope(shield=True):
@@ -99,10 +92,10 @@ class Transport:
         if self._plugin is None:
             return
         former, self._credential = self._credential, await self._plugin.get()
-        if former[1:] != self._credential[1:] and self._session is not None:
+        if former[1:] != self._credential[1:] and self._current is not None:
             # What is under way ends as whom it began; new connections are made with the new certificate.
-            self._former.append(self._session)
-            self._session = None
+            self._former.append(self._current)
+            self._current = None
 
     def _read_token(self, path: str) -> str:
         # Bound tokens live an hour or less; the kubelet replaces the file long before.
@@ -131,16 +124,15 @@ class Transport:
         failures = throttled = 0
         while True:
             try:
-                async with (
-                    self._turn(path),
-                    self.open(
-                        method, path, params=params, body=body, headers=headers, timeout=timeout
-                    ) as response,
-                ):
+                async with self._turn(path):
+                    answer = await self._send(method, path, params, body, headers, timeout)
                     try:
-                        return response.status, response.headers, await response.read()
-                    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                        raise ConnectionFailed(_describe(error), sent=True) from error
+                        data = await _read(answer)
+                        if answer.status >= 400:
+                            raise self._failure(method, answer, data)
+                        return answer.status, answer.headers, data
+                    finally:
+                        answer.close()
             except ConnectionFailed as error:
                 failures += 1
                 if failures > MAX_CONNECT_RETRIES or (error.sent and method != "GET"):
@@ -168,51 +160,56 @@ class Transport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = REQUEST_TIMEOUT,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send once; the response with its body unread. Raises StatusError, Throttled or ConnectionFailed."""
-        await self.authenticate()
-        all_headers = self.auth_headers() + list((headers or {}).items())
+    ) -> AsyncIterator[Answer]:
+        """Send once; the answer with its body unread. Raises StatusError, Throttled or ConnectionFailed."""
+        answer = await self._send(method, path, params, body, headers, timeout)
         try:
-            response = await self.session().request(
+            if answer.status >= 400:
+                raise self._failure(method, answer, await _read(answer))
+            yield answer
+        finally:
+            answer.close()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+    ) -> Answer:
+        if self._plugin is not None:
+            await self.authenticate()
+        try:
+            return await self._connections().send(
                 method,
-                self.config.server.rstrip("/") + path,
+                path,
                 params=params,
-                data=body,
-                headers=all_headers,
-                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
-                server_hostname=self.config.tls_server_name,
-                allow_redirects=False,
+                headers=[*self.auth_headers(), *(headers or {}).items()],
+                body=body,
+                timeout=timeout,
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ConnectionFailed(_describe(error), sent=False) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise ConnectionFailed(_describe(error), sent=True) from error
-        try:
-            if response.status == 401 and self._plugin is not None:
-                self._plugin.forget()
-            if response.status >= 400:
-                await self._raise_for_status(response, method)
-            yield response
-        finally:
-            # An unread rest means that nobody wants it: the connection is of no more use. A TLS connection
-            # that is merely closed waits for the other side, longer perhaps than the event loop lives.
-            if response.content.at_eof():
-                response.release()
-            else:
-                if response.connection is not None and response.connection.transport is not None:
-                    response.connection.transport.abort()
-                response.close()
 
-    async def _raise_for_status(self, response: aiohttp.ClientResponse, method: str) -> None:
-        try:
-            data = await response.read()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise ConnectionFailed(_describe(error), sent=True) from error
-        failure = status_error(response.status, data, method)
-        retry_after = response.headers.get("Retry-After", "")
-        if retry_after.isdigit() and (response.status == 429 or response.status >= 500):
-            raise Throttled(failure, float(retry_after))
-        raise failure
+    def _failure(self, method: str, answer: Answer, body: bytes) -> Exception:
+        if answer.status == 401 and self._plugin is not None:
+            self._plugin.forget()
+        failure = status_error(answer.status, body, method)
+        retry_after = answer.headers.get("Retry-After", "")
+        if retry_after.isdigit() and (answer.status == 429 or answer.status >= 500):
+            return Throttled(failure, float(retry_after))
+        return failure
+
+
+async def _read(answer: Answer) -> bytes:
+    try:
+        return await answer.content.read()
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise ConnectionFailed(_describe(error), sent=True) from error
 
 
 class Throttled(Exception):
