@@ -1,8 +1,8 @@
 """One request and its answer on a pooled connection: aiohttp's pool, TLS and parser without its session.
 
 A session takes every request for the first of its kind (URL, headers, payload, a task that writes, the
-response): a patch that took 88 us without TLS and the kernel takes 31 where it is left out, and controllers send
-thousands that differ in a name. Websockets, which are opened once and live long, are the session's.
+response): a patch that took 88 us without TLS and the kernel takes 31 where it is left out, and controllers
+send thousands that differ in a name. Websockets, which are opened once and live long, are the session's.
 """
 
 import asyncio
