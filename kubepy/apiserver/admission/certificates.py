@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kubepy.api.resources import CSRS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import MAIN, Plugin
 from kubepy.apiserver.authentication.user import MASTERS
 from kubepy.apiserver.authorization import attributes as access
 from kubepy.apiserver.authorization.authorizer import Authorizer
@@ -109,11 +109,8 @@ class CertificateSubjectRestriction(Plugin):
     """Nobody becomes a member of system:masters by a signed request."""
 
     resources = frozenset({CSRS})
+    subresources = MAIN
     operations = frozenset({"CREATE"})
-
-    def handles(self, attributes: Attributes) -> bool:
-        """New CSRs."""
-        return attributes.gvr == CSRS and not attributes.subresource
 
     async def validate(self, attributes: Attributes) -> None:
         """Raise 403."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.api.resources import INGRESSES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import MAIN, Plugin
 from kubepy.apiserver.cacher import Entry, ResourceCache
 from kubepy.machinery import errors
 
@@ -34,6 +34,7 @@ class DefaultStorageClass(Plugin):
     """A claim that names no class gets the default one."""
 
     resources = frozenset({PERSISTENT_VOLUME_CLAIMS})
+    subresources = MAIN
     operations = frozenset({"CREATE"})
 
     def __init__(self, classes: ResourceCache) -> None:
@@ -41,8 +42,6 @@ class DefaultStorageClass(Plugin):
 
     def handles(self, attributes: Attributes) -> bool:
         """New claims without a class ("" is one)."""
-        if attributes.gvr != PERSISTENT_VOLUME_CLAIMS or attributes.subresource:
-            return False
         return "storageClassName" not in (attributes.object.get("spec") or {})
 
     async def mutate(self, attributes: Attributes) -> None:
@@ -56,6 +55,7 @@ class DefaultIngressClass(Plugin):
     """An ingress that names no class gets the default one."""
 
     resources = frozenset({INGRESSES})
+    subresources = MAIN
     operations = frozenset({"CREATE"})
 
     def __init__(self, classes: ResourceCache) -> None:
@@ -63,8 +63,6 @@ class DefaultIngressClass(Plugin):
 
     def handles(self, attributes: Attributes) -> bool:
         """New ingresses without a class, in a field or the old annotation."""
-        if attributes.gvr != INGRESSES or attributes.subresource:
-            return False
         obj = attributes.object
         named = (obj.get("spec") or {}).get("ingressClassName") is not None
         return not named and _INGRESS_ANNOTATION not in (obj["metadata"].get("annotations") or {})
@@ -83,11 +81,8 @@ class StorageObjectInUseProtection(Plugin):
     """Claims and volumes in use are not deleted under those who use them: a finalizer sees to it."""
 
     resources = frozenset(_FINALIZERS)
+    subresources = MAIN
     operations = frozenset({"CREATE"})
-
-    def handles(self, attributes: Attributes) -> bool:
-        """New claims and volumes."""
-        return attributes.gvr in _FINALIZERS and not attributes.subresource
 
     async def mutate(self, attributes: Attributes) -> None:
         """Add the finalizer."""

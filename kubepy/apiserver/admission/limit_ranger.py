@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 
 from kubepy.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import NOTHING, Plugin
+from kubepy.apiserver.admission.chain import MAIN, NOTHING, Plugin
 from kubepy.apiserver.cacher import ObjectSelector, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
@@ -19,6 +19,7 @@ class LimitRanger(Plugin):
     """Changes and checks new pods, checks new claims."""
 
     resources = frozenset({PODS, PERSISTENT_VOLUME_CLAIMS})
+    subresources = MAIN
     operations = frozenset({"CREATE", "UPDATE"})
 
     def __init__(self, limit_ranges: ResourceCache) -> None:
@@ -28,7 +29,7 @@ class LimitRanger(Plugin):
         """New pods, and claims, while there are limits at all."""
         if not self._limit_ranges.entries:
             return False
-        if attributes.subresource or (attributes.gvr == PODS and attributes.operation == "UPDATE"):
+        if attributes.gvr == PODS and attributes.operation == "UPDATE":
             return False  # what a pod's containers want stays as it is
         return not attributes.object["metadata"].get("deletionTimestamp")
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from kubepy.api.resources import NODES, PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import NOTHING, Plugin
+from kubepy.apiserver.admission.chain import MAIN, NOTHING, Plugin
 
 _NOT_READY = "node.kubernetes.io/not-ready"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -17,11 +17,8 @@ class DefaultTolerationSeconds(Plugin):
     """A pod stays five minutes on a node that is lost, unless it says otherwise."""
 
     resources = frozenset({PODS})
+    subresources = MAIN
     operations = frozenset({"CREATE", "UPDATE"})
-
-    def handles(self, attributes: Attributes) -> bool:
-        """Pods."""
-        return attributes.gvr == PODS and not attributes.subresource
 
     def premise(self, attributes: Attributes) -> Hashable | None:
         """The spec alone."""
@@ -52,11 +49,8 @@ class TaintNodesByCondition(Plugin):
     """A new node takes no pods until it is known to be ready."""
 
     resources = frozenset({NODES})
+    subresources = MAIN
     operations = frozenset({"CREATE"})
-
-    def handles(self, attributes: Attributes) -> bool:
-        """New nodes."""
-        return attributes.gvr == NODES and not attributes.subresource
 
     async def mutate(self, attributes: Attributes) -> None:
         """Add the taint."""

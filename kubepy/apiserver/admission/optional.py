@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.api.resources import PODS, SERVICES
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import MAIN, Plugin
 from kubepy.machinery import errors
 
 _FIELDS = ("initContainers", "containers", "ephemeralContainers")
@@ -14,10 +14,7 @@ class AlwaysPullImages(Plugin):
     """Whoever names an image must be able to pull it."""
 
     resources = frozenset({PODS})
-
-    def handles(self, attributes: Attributes) -> bool:
-        """Pods."""
-        return attributes.gvr == PODS and not attributes.subresource
+    subresources = MAIN
 
     async def mutate(self, attributes: Attributes) -> None:
         """Set imagePullPolicy."""
@@ -30,10 +27,7 @@ class DenyServiceExternalIPs(Plugin):
     """Nobody takes over other people's addresses."""
 
     resources = frozenset({SERVICES})
-
-    def handles(self, attributes: Attributes) -> bool:
-        """Services."""
-        return attributes.gvr == SERVICES and not attributes.subresource
+    subresources = MAIN
 
     async def validate(self, attributes: Attributes) -> None:
         """Refuse addresses that were not there before."""

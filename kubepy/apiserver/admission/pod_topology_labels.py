@@ -16,16 +16,11 @@ class PodTopologyLabels(Plugin):
     """Changes new pods that are on a node already, and bindings."""
 
     resources = frozenset({PODS, BINDINGS})
+    subresources = frozenset({"", "binding"})
     operations = frozenset({"CREATE"})
 
     def __init__(self, nodes: ResourceCache) -> None:
         self._nodes = nodes
-
-    def handles(self, attributes: Attributes) -> bool:
-        """pods, pods/binding and bindings."""
-        if attributes.gvr == PODS:
-            return attributes.subresource in ("", "binding")
-        return attributes.gvr == BINDINGS
 
     def premise(self, attributes: Attributes) -> Hashable | None:
         """Pods that are on no node stay as they are; of others the labels change."""

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from kubepy.api.resources import PODS, PRIORITY_CLASSES
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import NOTHING, Plugin
+from kubepy.apiserver.admission.chain import MAIN, NOTHING, Plugin
 from kubepy.apiserver.cacher import CacheEvent, Entry, ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
@@ -16,6 +16,7 @@ class Priority(Plugin):
     """Changes pods, checks classes."""
 
     resources = frozenset({PODS, PRIORITY_CLASSES})
+    subresources = MAIN
 
     def __init__(self, classes: ResourceCache) -> None:
         self._classes = classes
@@ -27,11 +28,7 @@ class Priority(Plugin):
 
     def handles(self, attributes: Attributes) -> bool:
         """New pods; any write of a class."""
-        if attributes.subresource:
-            return False
-        if attributes.gvr == PODS:
-            return attributes.operation == "CREATE"
-        return attributes.gvr == PRIORITY_CLASSES
+        return attributes.operation == "CREATE" or attributes.gvr == PRIORITY_CLASSES
 
     def premise(self, attributes: Attributes) -> Hashable | None:
         """The pod's class as it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.api.resources import PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import MAIN, Plugin
 from kubepy.apiserver.cacher import ResourceCache
 from kubepy.machinery import errors
 
@@ -13,6 +13,7 @@ class RuntimeClass(Plugin):
     """Changes new pods that name a class."""
 
     resources = frozenset({PODS})
+    subresources = MAIN
     operations = frozenset({"CREATE"})
 
     def __init__(self, classes: ResourceCache) -> None:
@@ -20,8 +21,6 @@ class RuntimeClass(Plugin):
 
     def handles(self, attributes: Attributes) -> bool:
         """New pods with a runtimeClassName."""
-        if attributes.gvr != PODS or attributes.subresource:
-            return False
         return bool((attributes.object.get("spec") or {}).get("runtimeClassName"))
 
     async def mutate(self, attributes: Attributes) -> None:

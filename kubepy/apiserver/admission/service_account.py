@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from kubepy.api.resources import PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import MAIN, Plugin
 from kubepy.apiserver.cacher import Entry, ResourceCache
 from kubepy.machinery import errors, names
 from kubepy.machinery.meta import Obj
@@ -26,15 +26,12 @@ class ServiceAccount(Plugin):
     """Changes new pods."""
 
     resources = frozenset({PODS})
+    subresources = MAIN
     operations = frozenset({"CREATE"})
 
     def __init__(self, accounts: ResourceCache, clock: Clock) -> None:
         self._accounts = accounts
         self._clock = clock
-
-    def handles(self, attributes: Attributes) -> bool:
-        """New pods only."""
-        return attributes.gvr == PODS and not attributes.subresource
 
     def premise(self, attributes: Attributes) -> Hashable | None:
         """The account as it is."""

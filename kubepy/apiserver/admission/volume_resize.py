@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubepy.api.resources import PERSISTENT_VOLUME_CLAIMS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import MAIN, Plugin
 from kubepy.apiserver.cacher import ResourceCache
 from kubepy.machinery import errors
 from kubepy.machinery.meta import Obj
@@ -15,14 +15,11 @@ class PersistentVolumeClaimResize(Plugin):
     """Validates updates of claims."""
 
     resources = frozenset({PERSISTENT_VOLUME_CLAIMS})
+    subresources = MAIN
     operations = frozenset({"UPDATE"})
 
     def __init__(self, classes: ResourceCache) -> None:
         self._classes = classes
-
-    def handles(self, attributes: Attributes) -> bool:
-        """The main resource of claims."""
-        return attributes.gvr == PERSISTENT_VOLUME_CLAIMS and not attributes.subresource
 
     async def validate(self, attributes: Attributes) -> None:
         """Raise 403."""
