@@ -74,7 +74,7 @@ class Kind(Protocol):
         """The part of `default` that concerns metadata and status; changes nothing else."""
         ...
 
-    def prepare_for_create(self, obj: Obj) -> None:
+    def prepare_for_create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
         """Wipe what a create may not set; metadata.uid must be there."""
         ...
 
@@ -164,9 +164,9 @@ class BuiltinKind:
         if defaulter is not None:
             defaulter(obj)
 
-    def prepare_for_create(self, obj: Obj) -> None:
+    def prepare_for_create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
         """Status wiped, generation 1, the kind's own preparation."""
-        self._preparation.create(obj)
+        self._preparation.create(obj, shared)
 
     def prepare_for_update(self, obj: Obj, old: Obj, subresource: str = "") -> None:
         """Call after defaulting and before validation."""

@@ -10,6 +10,7 @@ from typing import cast
 
 import orjson
 
+from kubepy.api.qos import qos_class
 from kubepy.machinery.meta import Obj
 from kubepy.util.memo import Memo
 
@@ -20,12 +21,13 @@ _SIZE = 256
 class SharedSpec:
     """A spec that is ready for the next step of a create, also as JSON."""
 
-    __slots__ = ("_spec", "json")
+    __slots__ = ("_qos_class", "_spec", "json")
 
     def __init__(self, spec: Obj, *, kept: bool = False) -> None:
         """`kept`: the dict itself may be shared."""
         self.json = orjson.dumps(spec)
         self._spec = spec if kept else None
+        self._qos_class = ""
 
     @property
     def spec(self) -> Obj:
@@ -33,6 +35,13 @@ class SharedSpec:
         if self._spec is None:  # many a spec is never seen a second time
             self._spec = orjson.loads(self.json)
         return self._spec
+
+    @property
+    def qos_class(self) -> str:
+        """The class of the pods."""
+        if not self._qos_class:
+            self._qos_class = qos_class({"spec": self.spec})
+        return self._qos_class
 
     def is_of(self, spec: Obj) -> bool:
         """True for the shared dict."""

@@ -156,6 +156,23 @@ async def test_a_known_spec_is_admitted_once(admin: Client, monkeypatch: pytest.
     assert specs[0]["serviceAccountName"] == "default"
 
 
+async def test_a_runtime_class_may_change_between_alike_pods(cluster: Cluster, admin: Client) -> None:
+    await make_default_account(admin)
+    classes = "/apis/node.k8s.io/v1/runtimeclasses"
+    spec = {"containers": [{"name": "c", "image": "busybox"}], "runtimeClassName": "slow"}
+    seen = []
+    for cpu in ("", "1", "2"):
+        if cpu:
+            await admin.request("DELETE", f"{classes}/slow")
+            made = {"metadata": {"name": "slow"}, "handler": "slow", "overhead": {"podFixed": {"cpu": cpu}}}
+            assert (await admin.post(classes, made)).status == 201
+        with looked_at_anew(cluster):
+            seen.append(await outcome(admin, spec, {}))
+        assert [await outcome(admin, spec, {}) for _ in range(2)] == [seen[-1]] * 2
+    assert [answer[0] for answer in seen] == [403, 201, 201]
+    assert [answer[3]["spec"]["overhead"]["cpu"] for answer in seen[1:]] == ["1", "2"]
+
+
 async def test_what_admission_goes_by_may_change_between_alike_pods(cluster: Cluster, admin: Client) -> None:
     await make_default_account(admin)
     policy = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from kubepy.api.resources import BY_GVK
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.strategies.hooks import HOOKS
 from kubepy.machinery.gvk import GK, GVK
 from kubepy.machinery.meta import Obj
@@ -53,14 +54,17 @@ class Preparation:
         self._wipes_status = has_status and not (hook is not None and hook.keeps_status_on_create)
         self._counted = gvk.gk in _COUNTED
         self._create = hook.create if hook is not None else None
+        self._create_shared = hook.create_shared if hook is not None else None
 
-    def create(self, obj: Obj) -> None:
+    def create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
         """Make a decoded, defaulted object ready to be created; metadata.uid must be set already."""
         if self._wipes_status:
             obj.pop("status", None)
         if self._counted:
             obj["metadata"]["generation"] = 1
-        if self._create is not None:
+        if shared is not None and self._create_shared is not None:
+            self._create_shared(obj, shared)
+        elif self._create is not None:
             self._create(obj)
 
 

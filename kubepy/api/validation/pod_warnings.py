@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from kubepy.api.validation.claims import claim_warnings
-from kubepy.api.validation.formats import good_label
 from kubepy.api.validation.pod_annotations import APPARMOR, SECCOMP_CONTAINER, SECCOMP_POD
 from kubepy.api.validation.security import all_containers
 from kubepy.api.validation.service_warnings import ip_warnings
@@ -64,7 +63,7 @@ def pod_warnings(pod: Obj, of_spec: Sequence[str] | None = None) -> list[str]:
 
 def _is_new_odd(metadata: Obj) -> bool:
     """True for an object without a revision yet whose name is no DNS label."""
-    return not metadata.get("resourceVersion") and not good_label(metadata.get("name") or "")
+    return not metadata.get("resourceVersion") and bool(names.dns_label(metadata.get("name") or ""))
 
 
 def name_warnings(metadata: Obj, used_in: str) -> list[str]:

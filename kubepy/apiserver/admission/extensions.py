@@ -6,12 +6,12 @@ Most of it is the Common Expression Language, which takes a fifth of the server'
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from kubepy.api import resources as r
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import Plugin
+from kubepy.apiserver.admission.chain import NOTHING, Plugin
 from kubepy.apiserver.admission.equivalents import Equivalents
 from kubepy.apiserver.admission.rbac_escalation import RBACEscalation
 from kubepy.apiserver.cacher import ResourceCache
@@ -38,6 +38,10 @@ class Mutating(Plugin):
     def handles(self, attributes: Attributes) -> bool:
         """Nothing while nothing is configured."""
         return bool(self._configured.entries) and self._plugin.handles(attributes)
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """The same for new pods."""
+        return self._plugin.premise(attributes) if self._configured.entries else NOTHING
 
     @property
     def _plugin(self) -> Plugin:

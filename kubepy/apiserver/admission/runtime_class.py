@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kubepy.api.resources import PODS
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import MAIN, Plugin
+from kubepy.apiserver.admission.chain import MAIN, NOTHING, Plugin
 from kubepy.apiserver.cacher import ResourceCache
 from kubepy.machinery import errors
 
@@ -22,6 +24,11 @@ class RuntimeClass(Plugin):
     def handles(self, attributes: Attributes) -> bool:
         """New pods with a runtimeClassName."""
         return bool((attributes.object.get("spec") or {}).get("runtimeClassName"))
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """The class as it is."""
+        name = attributes.object["spec"].get("runtimeClassName")
+        return self._classes.get(name) if name else NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Take over overhead and scheduling of the class."""

@@ -129,7 +129,7 @@ class CustomKind:
 
     # --- preparation
 
-    def prepare_for_create(self, obj: Obj) -> None:
+    def prepare_for_create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
         """Status is dropped where it has its own road."""
         if self._has_status:
             obj.pop("status", None)

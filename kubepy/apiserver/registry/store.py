@@ -201,7 +201,7 @@ class Store:
             self.tracker.created(obj, context)
         await self._admission.mutate(attributes)
         obj = attributes.object
-        self.kind.prepare_for_create(obj)
+        self.kind.prepare_for_create(obj, attributes.shared)
         undo = await self.strategy.begin_create(obj, dry_run=dry_run)
         try:
             causes = self.kind.validate_create(obj, context.warn, attributes.shared)
