@@ -15,7 +15,7 @@ from kubepy.machinery.meta import Obj
 from kubepy.util.memo import Memo
 
 _LARGEST = 16 * 1024
-_SIZE = 256
+_SIZE = 128
 
 
 class SharedSpec:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import pytest
 
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.admission.service_account import ServiceAccount
 
 from .conftest import PODS, Client, Cluster, make_default_account, pod
@@ -102,6 +104,17 @@ def looked_at_anew(cluster: Cluster) -> Iterator[None]:
     found.store.shared_specs = specs
 
 
+def remembered(cluster: Cluster) -> list[SharedSpec]:
+    """Every shared spec, as decoding and as admission left it."""
+    found = cluster.server.served.find("", "v1", "pods")
+    assert found is not None
+    assert found.store.shared_specs is not None
+    memos: list[Any] = [found.store.shared_specs._known, found.store._admission._admitted]
+    specs = [spec for memo in memos for spec in (*memo._young.values(), *memo._old.values())]
+    assert len(specs) > 10
+    return specs
+
+
 async def outcome(admin: Client, spec: Any, metadata: dict[str, Any], query: str = "") -> Any:
     """What the client sees of a dry create, without what is the pod's own."""
     sent = {"metadata": {"name": "p", **metadata}, "spec": spec}
@@ -138,6 +151,7 @@ async def test_a_known_spec_gives_what_an_unknown_one_does(
             assert await outcome(admin, spec, metadata, query) == expected
         tried += expected[0] == 201
     assert tried > 10
+    assert all(shared.json == orjson.dumps(shared.spec) for shared in remembered(cluster))
 
 
 async def test_a_known_spec_is_admitted_once(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:

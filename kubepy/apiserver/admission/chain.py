@@ -14,7 +14,7 @@ MAIN = frozenset({""})
 """`subresources` of a plugin that looks at the objects themselves."""
 NOTHING = ()
 """The premise of a plugin that goes by nothing but the spec."""
-_ADMITTED = 256
+_ADMITTED = 128
 
 
 class Plugin:

@@ -64,8 +64,8 @@ class ServiceAccount(Plugin):
         entry = self._accounts.get(f"{attributes.namespace}/{pod['spec'].get('serviceAccountName') or ''}")
         if entry is None:
             return
-        annotations = entry.obj["metadata"].get("annotations") or {}
-        if annotations.get(_ENFORCE, "").lower() in ("true", "t", "1"):
+        annotations = entry.obj["metadata"].get("annotations")
+        if annotations and annotations.get(_ENFORCE, "").lower() in ("true", "t", "1"):
             detail = unlisted_secret(entry.obj, pod["spec"])
             if detail:
                 raise errors.forbidden(attributes.resource.gr, attributes.name, detail)
