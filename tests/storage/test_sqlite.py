@@ -9,7 +9,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kubepy.storage import KeyExistsError, StorageError, StorageUnavailableError, open_backend
+from kubepy.storage import (
+    ConflictError,
+    KeyExistsError,
+    KeyValue,
+    StorageError,
+    StorageUnavailableError,
+    open_backend,
+)
 from kubepy.util.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -239,4 +246,39 @@ async def test_many_creates_at_once_and_some_of_taken_keys(path: Path) -> None:
     found = await backend.get("/new/7")
     assert found is not None
     assert found.value == b"7"
+    await backend.aclose()
+
+
+async def test_many_updates_at_once_among_them_lost_ones_and_deletions(path: Path) -> None:
+    backend = await open_backend(f"sqlite://{path}", FakeClock())
+    made = {f"/{n}": await backend.create(f"/{n}", b"made") for n in range(100)}
+    again = {key: await backend.update(key, b"again", made[key]) for key in list(made)[:50]}
+    outcomes: dict[str, object] = {}
+
+    async def change(key: str) -> None:
+        try:
+            if key.endswith("9"):
+                outcomes[key] = await backend.delete(key, made[key])
+            else:
+                outcomes[key] = await backend.update(key, key.encode(), made[key])
+        except ConflictError as error:
+            outcomes[key] = error.current
+
+    async with backend.watch("/", 150) as watch, anyio.create_task_group() as tasks:
+        for key in made:
+            tasks.start_soon(change, key)
+        seen: dict[str, tuple[bytes, int, bool]] = {}
+        with anyio.fail_after(5):
+            async for batch in watch:
+                for event in batch.events:
+                    seen[event.key] = event.value, event.create_revision, event.deleted
+                if len(seen) == 50:
+                    break
+    for key, revision in again.items():
+        assert outcomes[key] == KeyValue(key, b"again", revision, made[key])
+    for key in list(made)[50:]:
+        gone = key.endswith("9")
+        assert seen[key] == (b"made" if gone else key.encode(), made[key], gone)
+        assert (await backend.get(key) is None) == gone
+    assert sorted(r for r in outcomes.values() if isinstance(r, int)) == list(range(151, 201))
     await backend.aclose()

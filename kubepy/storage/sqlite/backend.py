@@ -1,8 +1,8 @@
 """The storage on SQLite: one writer thread, one reader, both beside the event loop.
 
 The writer takes all writes that wait, does them in one transaction, and answers only after the commit (WAL,
-synchronous=FULL): durable before the client hears of it, and one fsync for many writers. Each write is one
-statement that compares and inserts. Readers use a connection of their own, which WAL lets read meanwhile.
+synchronous=FULL): durable before the client hears of it, and one fsync for many writers. Readers use a
+connection of their own, which WAL lets read meanwhile.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -26,7 +25,6 @@ from kubepy.storage.interface import (
     ConflictError,
     Event,
     FutureRevisionError,
-    KeyExistsError,
     KeyValue,
     ListResult,
     StorageError,
@@ -36,6 +34,7 @@ from kubepy.storage.interface import (
     WatchBatch,
 )
 from kubepy.storage.sqlite.file import copy, mapped, newest, open_file, vacuum
+from kubepy.storage.sqlite.transactions import Batch, Done, Operation, Write, current, perform
 from kubepy.util.clock import Clock
 
 _COMPACT_CHUNK = 2000  # revisions per transaction, so that writers get in between
@@ -58,130 +57,15 @@ WHERE key > ? AND key < ? AND NOT deleted
   AND id = (SELECT max(id) FROM revisions WHERE key = r.key AND id <= ?)
 """
 
-# A key is free when nothing is known of it or the last thing known is its deletion.
-_CREATE = """
-INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
-SELECT ?1, ?2, 0, 0, 0, ?3, ?4
-WHERE coalesce((SELECT deleted FROM revisions WHERE key = ?2 ORDER BY id DESC LIMIT 1), 1)
-"""
-# The same for many keys at once: between two statements the event loop's thread may have to be waited for.
-_CREATE_MANY = """
-INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
-SELECT column1, column2, 0, 0, 0, column3, column4 FROM (VALUES {rows})
-WHERE coalesce((SELECT deleted FROM revisions WHERE key = column2 ORDER BY id DESC LIMIT 1), 1)
-"""
-_MANY = 64
-_SWAP = """
-INSERT INTO revisions (id, key, create_revision, previous_revision, deleted, expires_at, value)
-SELECT ?1, key, coalesce(nullif(create_revision, 0), id), id, ?5, ?4, coalesce(?6, value) FROM revisions
-WHERE id = ?3 AND key = ?2 AND NOT deleted
-  AND NOT EXISTS (SELECT 1 FROM revisions WHERE key = ?2 AND id > ?3)
-RETURNING create_revision, value
-"""
-
 _T = TypeVar("_T")
 
 
-class _Batch:
-    """One transaction: the newest revision in it and the events to tell once it is committed."""
-
-    __slots__ = ("cursor", "events", "revision")
-
-    def __init__(self, connection: sqlite3.Connection, revision: int) -> None:
-        self.cursor = connection.cursor()
-        self.revision = revision
-        self.events: list[Event] = []
-
-
-@dataclass(slots=True)
-class _Create:
-    """A key to be made."""
-
-    key: str
-    value: bytes
-    expires_at: float | None
-
-    def __call__(self, batch: _Batch) -> int:
-        return _create(batch, self.key, self.value, self.expires_at)
-
-
-_Operation = Callable[[_Batch], Any]
-_Asked = tuple[_Operation, asyncio.Future[Any]]
-_Answer = tuple[asyncio.Future[Any], Any, Exception | None]
+_Asked = tuple[Operation, asyncio.Future[Any]]
 
 
 def _prefix_end(prefix: str) -> str:
     """The least string above every string with the prefix."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else "\U0010ffff"
-
-
-def _current(connection: sqlite3.Connection | sqlite3.Cursor, key: str) -> KeyValue | None:
-    row = connection.execute(
-        "SELECT value, id, create_revision, deleted FROM revisions WHERE key = ? ORDER BY id DESC LIMIT 1",
-        (key,),
-    ).fetchone()
-    return None if row is None or row[3] else KeyValue(key, row[0], row[1], row[2] or row[1])
-
-
-def _create(batch: _Batch, key: str, value: bytes, expires_at: float | None) -> int:
-    revision = batch.revision + 1
-    if batch.cursor.execute(_CREATE, (revision, key, expires_at, value)).rowcount != 1:
-        raise KeyExistsError(key)
-    batch.revision = revision
-    batch.events.append(Event(key, value, revision, revision, False))
-    return revision
-
-
-def _create_many(batch: _Batch, creates: Sequence[_Create]) -> bool:
-    """Make all keys, or none: False when one of them is not free."""
-    first = batch.revision + 1
-    parameters: list[Any] = []
-    for revision, create in enumerate(creates, first):
-        parameters += (revision, create.key, create.expires_at, create.value)
-    statement = _CREATE_MANY.format(rows=",".join(["(?,?,?,?)"] * len(creates)))
-    if batch.cursor.execute(statement, parameters).rowcount != len(creates):
-        batch.cursor.execute("DELETE FROM revisions WHERE id >= ?", (first,))
-        return False
-    for revision, create in enumerate(creates, first):
-        batch.events.append(Event(create.key, create.value, revision, revision, False))
-    batch.revision += len(creates)
-    return True
-
-
-def _run(batch: _Batch, group: Sequence[_Asked]) -> Iterator[_Answer]:
-    """Do the operations in their order."""
-    position = 0
-    while position < len(group):
-        creates: list[_Create] = []
-        for operation, _ in group[position : position + _MANY]:
-            if type(operation) is not _Create:
-                break
-            creates.append(operation)
-        if len(creates) > 1 and len({create.key for create in creates}) == len(creates):
-            first = batch.revision + 1
-            if _create_many(batch, creates):
-                for offset in range(len(creates)):
-                    yield group[position + offset][1], first + offset, None
-                position += len(creates)
-                continue
-        for operation, future in group[position : position + max(len(creates), 1)]:
-            try:
-                yield future, operation(batch), None
-            except StorageError as error:
-                yield future, None, error
-            position += 1
-
-
-def _swap(batch: _Batch, key: str, expected: int, value: bytes | None, expires_at: float | None) -> int:
-    """Update, or with no value delete, a key that is at the expected revision."""
-    revision = batch.revision + 1
-    deleted = value is None
-    row = batch.cursor.execute(_SWAP, (revision, key, expected, expires_at, deleted, value)).fetchone()
-    if row is None:
-        raise ConflictError(key, _current(batch.cursor, key))
-    batch.revision = revision
-    batch.events.append(Event(key, row[1], revision, row[0], deleted))
-    return revision
 
 
 class SQLiteBackend:
@@ -235,37 +119,28 @@ class SQLiteBackend:
             self._write_group(group)
 
     def _write_group(self, group: list[_Asked]) -> None:
-        connection = self._writer_connection
-        batch = _Batch(connection, self._written)
-        try:
-            batch.cursor.execute("BEGIN IMMEDIATE")
-            answers = list(_run(batch, group))
-            batch.cursor.execute("COMMIT")
-            self._written = batch.revision
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            failure = StorageUnavailableError(f"{self._path}: {error}")
-            answers = [(future, None, failure) for _, future in group]
-            batch.events.clear()
+        done = perform(self._writer_connection, self._written, [operation for operation, _ in group])
+        self._written = done.revision
         if self._writer is None:
-            self._answer(batch.events, answers)
+            self._answer(group, done)
         else:
-            self._loop.call_soon_threadsafe(self._answer, batch.events, answers)
+            self._loop.call_soon_threadsafe(self._answer, group, done)
 
-    def _answer(self, events: list[Event], answers: list[_Answer]) -> None:
-        if events:
-            self._revision = events[-1].revision
-            self._broadcaster.publish(events, self._revision)
-        for future, result, error in answers:
+    def _answer(self, group: list[_Asked], done: Done) -> None:
+        if done.events:
+            self._revision = done.revision
+            self._broadcaster.publish(done.events, self._revision)
+        for (_, future), result in zip(group, done.results, strict=True):
             if future.done():  # its caller was cancelled
                 continue
-            if error is None:
-                future.set_result(result)
+            if isinstance(result, sqlite3.Error):
+                future.set_exception(StorageUnavailableError(f"{self._path}: {result}"))
+            elif isinstance(result, StorageError):
+                future.set_exception(result)
             else:
-                future.set_exception(error)
+                future.set_result(result)
 
-    def _submit(self, operation: Callable[[_Batch], _T]) -> asyncio.Future[_T]:
+    def _submit(self, operation: Callable[[Batch], _T]) -> asyncio.Future[_T]:
         if self._closed:
             raise StorageUnavailableError("the storage is closed")
         future: asyncio.Future[_T] = self._loop.create_future()
@@ -303,7 +178,7 @@ class SQLiteBackend:
     # --- the interface
 
     async def get(self, key: str) -> KeyValue | None:
-        return await self._read(lambda connection: _current(connection, key))
+        return await self._read(lambda connection: current(connection, key))
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start: str = "") -> ListResult:
         at = revision or self._revision
@@ -332,14 +207,14 @@ class SQLiteBackend:
 
     async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
         expires_at = self._expiry(ttl)
-        return await self._submit(_Create(key, value, expires_at))
+        return await self._submit(Write(key, 0, value, expires_at))
 
     async def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> int:
         expires_at = self._expiry(ttl)
-        return await self._submit(lambda batch: _swap(batch, key, revision, value, expires_at))
+        return await self._submit(Write(key, revision, value, expires_at))
 
     async def delete(self, key: str, revision: int) -> int:
-        return await self._submit(lambda batch: _swap(batch, key, revision, None, None))
+        return await self._submit(Write(key, revision, None))
 
     @asynccontextmanager
     async def watch(self, prefix: str, revision: int) -> AsyncIterator[Watch]:
@@ -375,7 +250,7 @@ class SQLiteBackend:
         if revision > self._revision:
             raise FutureRevisionError(revision, self._revision)
 
-        def begin(batch: _Batch) -> int:
+        def begin(batch: Batch) -> int:
             before = _check_not_compacted(batch.cursor, revision)
             # Readers of what is about to go are refused from here on, the rows go after that.
             batch.cursor.execute("UPDATE facts SET value = ? WHERE name = 'compact_revision'", (revision,))
@@ -391,12 +266,12 @@ class SQLiteBackend:
     async def expire(self) -> int:
         now = self._clock.time()
 
-        def operation(batch: _Batch) -> int:
+        def operation(batch: Batch) -> int:
             due = "SELECT key, id FROM revisions WHERE expires_at <= ? LIMIT 1000"
             deleted = 0
             for key, revision in batch.cursor.execute(due, (now,)).fetchall():
                 try:
-                    _swap(batch, key, revision, None, None)
+                    Write(key, revision, None)(batch)
                     deleted += 1
                 except ConflictError:  # written again since, and not with this time to live
                     pass
@@ -447,7 +322,7 @@ def _check_not_compacted(connection: sqlite3.Connection | sqlite3.Cursor, revisi
     return oldest
 
 
-def _forget(batch: _Batch, span: tuple[int, int]) -> None:
+def _forget(batch: Batch, span: tuple[int, int]) -> None:
     """Delete what the revisions in (after, until] superseded, and the deletions among them."""
     execute = batch.cursor.execute
     execute(
