@@ -1,8 +1,12 @@
-"""On kubepy.operator."""
+"""On kubepy.operator, with as many workers as its client has requests in flight.
+
+A server that writes together what comes together has the more of them for one turn of the disk.
+"""
 
 import sys
 
 from bench.operators import GROUP, PLURAL, VERSION
+from kubepy.client.transport import MAX_IN_FLIGHT
 from kubepy.machinery.gvk import GVR
 from kubepy.operator import Controller, Manager, Request, Status, predicate, run
 
@@ -21,7 +25,7 @@ async def setup(manager: Manager) -> None:
         status["seen"] = widget["spec"]["size"]
         await status.write(manager.client, WIDGETS, observed_generation=False)
 
-    controller = Controller("widgets", reconcile, workers=16)
+    controller = Controller("widgets", reconcile, workers=MAX_IN_FLIGHT)
     manager.add(controller.for_(WIDGETS, predicate.generation_changed, namespace=sys.argv[1]))
 
 

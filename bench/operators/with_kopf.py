@@ -1,13 +1,13 @@
-"""On kopf, with the settings that make it quick: no events about its own work, few logs."""
+"""On kopf, with what makes it quick: uvloop as in its own command, no events about its own work, few logs."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from typing import Any
 
 import kopf
+import uvloop
 
 from bench.operators import GROUP, PLURAL, VERSION
 
@@ -28,4 +28,4 @@ async def reconcile(spec: Any, status: Any, patch: kopf.Patch, **_: Any) -> None
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    asyncio.run(kopf.operator(namespaces=[sys.argv[1]], standalone=True))
+    uvloop.run(kopf.operator(namespaces=[sys.argv[1]], standalone=True))
