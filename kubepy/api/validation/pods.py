@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.validation import known_specs
@@ -56,13 +56,14 @@ def _no_tokens(spec: Obj) -> list[Cause]:
 def _create_warned(pod: Obj, warn: Callable[[str], None], shared: SharedSpec | None) -> list[Cause]:
     """Check a new pod; one whose spec was in order lately needs no second look at it."""
     key = known_specs.key_of(pod, shared)
-    of_spec = known_specs.warnings_of(key)
+    of_spec: Sequence[str] | None = known_specs.warnings_of(key)
     if of_spec is None:
         causes = _create(pod)
         if causes:
             return causes
         if key is not None:
-            known_specs.remember(key, spec_warnings(spec_of(pod), {}))
+            of_spec = spec_warnings(spec_of(pod), {})
+            known_specs.remember(key, of_spec)
     for message in pod_warnings(pod, of_spec):
         warn(message)
     return []

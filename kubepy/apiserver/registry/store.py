@@ -208,7 +208,7 @@ class Store:
             if causes:
                 raise errors.invalid(self.resource.gk, obj["metadata"].get("name") or "", causes)
             await self._admission.validate(attributes)
-            stored = await self._encode(obj)
+            stored = await self._encode(obj, attributes.shared)
             if dry_run:
                 if self.cache.get(make_key(namespace, obj["metadata"]["name"])) is not None:
                     raise errors.already_exists(self.resource.gr, obj["metadata"]["name"])
@@ -343,9 +343,11 @@ class Store:
         )
         return Written(encoding.with_revision(encoded, revision))
 
-    async def _encode(self, obj: Obj) -> bytes:
+    async def _encode(self, obj: Obj, shared: SharedSpec | None = None) -> bytes:
         if self.codec is not None:
             obj = await self.codec.to_stored(obj)
+        elif shared is not None and shared.is_of(obj["spec"]):
+            obj = {**obj, "spec": orjson.Fragment(shared.json)}  # nothing of the spec is touched: 1 us less
         return encoding.encode(obj)
 
     def _may_go(self, obj: Obj) -> bool:
