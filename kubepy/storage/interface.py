@@ -6,7 +6,7 @@ durable when its call returns. Reads see every write that returned before they b
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,18 +133,18 @@ class Backend(Protocol):
         """
         ...
 
-    async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
+    def create(self, key: str, value: bytes, *, ttl: float | None = None) -> Awaitable[int]:
         """Write a key that must not exist; gives the new revision. Raises KeyExistsError.
 
         With `ttl` the key is deleted that many seconds later by `expire`.
         """
         ...
 
-    async def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> int:
+    def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> Awaitable[int]:
         """Write a key that must be at `revision`; gives the new revision. Raises ConflictError."""
         ...
 
-    async def delete(self, key: str, revision: int) -> int:
+    def delete(self, key: str, revision: int) -> Awaitable[int]:
         """Delete a key that must be at `revision`; gives the deletion's revision. Raises ConflictError."""
         ...
 

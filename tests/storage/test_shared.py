@@ -50,8 +50,9 @@ async def test_an_event_never_comes_before_its_revision_is_known_to_all(tmp_path
                     break
 
 
-async def test_errors_arrive_with_what_they_know(tmp_path: Path) -> None:
-    async with shared(f"sqlite://{tmp_path}/state.db", FakeClock(), clients=2) as (one, two):
+@pytest.mark.parametrize("url", ["sqlite://{}/state.db", "memory"])
+async def test_errors_arrive_with_what_they_know(tmp_path: Path, url: str) -> None:
+    async with shared(url.format(tmp_path), FakeClock(), clients=2) as (one, two):
         first = await one.create("/a", b"1")
         with pytest.raises(KeyExistsError) as exists:
             await two.create("/a", b"2")

@@ -117,14 +117,16 @@ class SharedBackend:
         items, at, remaining = await self._ask("list", prefix, revision, limit, start)
         return ListResult([KeyValue(*fields) for fields in items], at, remaining)
 
-    async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
-        return int(await self._ask("create", key, value, ttl))
+    def create(self, key: str, value: bytes, *, ttl: float | None = None) -> asyncio.Future[int]:
+        return self._ask("create", key, value, ttl)
 
-    async def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> int:
-        return int(await self._ask("update", key, value, revision, ttl))
+    def update(
+        self, key: str, value: bytes, revision: int, *, ttl: float | None = None
+    ) -> asyncio.Future[int]:
+        return self._ask("update", key, value, revision, ttl)
 
-    async def delete(self, key: str, revision: int) -> int:
-        return int(await self._ask("delete", key, revision))
+    def delete(self, key: str, revision: int) -> asyncio.Future[int]:
+        return self._ask("delete", key, revision)
 
     @asynccontextmanager
     async def watch(self, prefix: str, revision: int) -> AsyncIterator[Watch]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from kubepy.storage.interface import Backend, CompactionTurn, StorageError
 from kubepy.storage.shared.channel import Channel, Message
 from kubepy.storage.shared.messages import pack
 from kubepy.storage.shared.newest import Newest
+
+_WRITES = frozenset({"create", "update", "delete"})
 
 
 class StorageServer:
@@ -45,19 +49,24 @@ class StorageServer:
         self._turn += mine
         return CompactionTurn(self._turn, mine)
 
-    async def do(self, operation: str, arguments: tuple[Any, ...]) -> Any:
-        """One operation; what it gives as the channel carries it. Raises StorageError."""
-        backend, newest = self._backend, self._newest
+    def write(self, operation: str, arguments: list[Any]) -> Awaitable[int]:
+        """A create, update or delete; gives the revision. Raises StorageError."""
         match operation, arguments:
             case "create", (key, value, ttl):
-                newest.raise_to(revision := await backend.create(key, value, ttl=ttl))
-                return revision
+                return self._backend.create(key, value, ttl=ttl)
             case "update", (key, value, at, ttl):
-                newest.raise_to(revision := await backend.update(key, value, at, ttl=ttl))
-                return revision
-            case "delete", (key, at):
-                newest.raise_to(revision := await backend.delete(key, at))
-                return revision
+                return self._backend.update(key, value, at, ttl=ttl)
+        key, at = arguments
+        return self._backend.delete(key, at)
+
+    def written(self, revision: int) -> None:
+        """Somebody is about to be told of it."""
+        self._newest.raise_to(revision)
+
+    async def do(self, operation: str, arguments: list[Any]) -> Any:
+        """Any other operation; what it gives as the channel carries it. Raises StorageError."""
+        backend, newest = self._backend, self._newest
+        match operation, arguments:
             case "get", (key,):
                 found = await backend.get(key)
                 return None if found is None else tuple(found)
@@ -107,15 +116,44 @@ class _Client:
                 watch.cancel()
         elif operation == "watch":
             self._watches[number] = self._tasks.create_task(self._watch(number, *arguments))
+        elif operation in _WRITES:
+            self._write(number, operation, arguments)
         else:
-            self._tasks.create_task(self._answer(number, operation, tuple(arguments)))
+            self._tasks.create_task(self._answer(number, operation, arguments))
 
     def end(self) -> None:
         """Nobody hears any more; writes under way finish."""
         for watch in self._watches.values():
             watch.cancel()
 
-    async def _answer(self, number: int, operation: str, arguments: tuple[Any, ...]) -> None:
+    def _write(self, number: int, operation: str, arguments: list[Any]) -> None:
+        try:
+            revision = self._server.write(operation, arguments)
+        except StorageError as error:
+            self.channel.send((number, False, pack(error)))
+            return
+        if isinstance(revision, asyncio.Future):
+            revision.add_done_callback(partial(self._written, number))  # no task for a single wait
+        else:
+            self._tasks.create_task(self._wait(number, revision))
+
+    def _written(self, number: int, write: asyncio.Future[int]) -> None:
+        try:
+            self._tell(number, write.result())
+        except StorageError as error:
+            self.channel.send((number, False, pack(error)))
+
+    async def _wait(self, number: int, write: Awaitable[int]) -> None:
+        try:
+            self._tell(number, await write)
+        except StorageError as error:
+            self.channel.send((number, False, pack(error)))
+
+    def _tell(self, number: int, revision: int) -> None:
+        self._server.written(revision)
+        self.channel.send((number, True, revision))
+
+    async def _answer(self, number: int, operation: str, arguments: list[Any]) -> None:
         try:
             self.channel.send((number, True, await self._server.do(operation, arguments)))
         except StorageError as error:

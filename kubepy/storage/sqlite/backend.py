@@ -205,16 +205,16 @@ class SQLiteBackend:
     def _expiry(self, ttl: float | None) -> float | None:
         return None if ttl is None else self._clock.time() + ttl
 
-    async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
-        expires_at = self._expiry(ttl)
-        return await self._submit(Write(key, 0, value, expires_at))
+    def create(self, key: str, value: bytes, *, ttl: float | None = None) -> asyncio.Future[int]:
+        return self._submit(Write(key, 0, value, self._expiry(ttl)))
 
-    async def update(self, key: str, value: bytes, revision: int, *, ttl: float | None = None) -> int:
-        expires_at = self._expiry(ttl)
-        return await self._submit(Write(key, revision, value, expires_at))
+    def update(
+        self, key: str, value: bytes, revision: int, *, ttl: float | None = None
+    ) -> asyncio.Future[int]:
+        return self._submit(Write(key, revision, value, self._expiry(ttl)))
 
-    async def delete(self, key: str, revision: int) -> int:
-        return await self._submit(Write(key, revision, None))
+    def delete(self, key: str, revision: int) -> asyncio.Future[int]:
+        return self._submit(Write(key, revision, None))
 
     @asynccontextmanager
     async def watch(self, prefix: str, revision: int) -> AsyncIterator[Watch]:
