@@ -1,5 +1,7 @@
 """Quantities, selectors, names, timestamps, metadata and conditions."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -201,3 +203,24 @@ def test_condition_time_moves_only_with_the_status() -> None:
     assert held[0] == {"type": "Ready", "status": "False", "reason": "B", "lastTransitionTime": "t2"}
     assert conditions.set_condition(held, {"type": "New", "status": "True"}, "t3")
     assert conditions.is_true({"status": {"conditions": held}}, "New")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(st.text(), values, max_size=4),
+)
+
+
+@given(st.dictionaries(st.text(), _JSON, max_size=5))
+def test_a_deep_copy_is_equal_and_shares_nothing_that_can_change(obj: dict[str, Any]) -> None:
+    copied = meta.deep_copy(obj)
+    assert repr(copied) == repr(obj)  # 1, 1.0 and True are equal, and not the same
+    assert not _containers(copied) & _containers(obj)
+
+
+def _containers(value: Any) -> set[int]:
+    if isinstance(value, dict):
+        return {id(value)}.union(*map(_containers, value.values()))
+    if isinstance(value, list):
+        return {id(value)}.union(*map(_containers, value))
+    return set()
