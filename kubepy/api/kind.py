@@ -170,7 +170,7 @@ class BuiltinKind:
 
     def prepare_for_update(self, obj: Obj, old: Obj, subresource: str = "") -> None:
         """Call after defaulting and before validation."""
-        strategies.prepare_for_update(obj, old, subresource)
+        self._preparation.update(obj, old, subresource)
 
     def validate_create(
         self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None

@@ -9,6 +9,8 @@ from kubepy.api.strategies.pods import create_pod, create_shared_pod
 from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj
 
+_HEAD = frozenset(("apiVersion", "kind", "metadata"))
+
 
 def _pod_status(pod: Obj, old: Obj) -> None:
     status = pod.get("status")
@@ -53,11 +55,11 @@ def _resized(container: Obj, wanted: Obj | None) -> Obj:
 
 
 def _restore(obj: Obj, old: Obj) -> None:
-    for field in {*obj, *old} - {"apiVersion", "kind", "metadata"}:
-        if field in old:
-            obj[field] = old[field]
-        else:
-            del obj[field]
+    for field, value in old.items():
+        if field not in _HEAD:
+            obj[field] = value
+    for field in obj.keys() - old.keys() - _HEAD:
+        del obj[field]
 
 
 def _keep_metadata(obj: Obj, old: Obj, field: str) -> None:

@@ -40,21 +40,25 @@ _COUNTED = frozenset(
 )
 # A Deployment's annotations are copied to its ReplicaSets: a change of them is work for its controller.
 _ANNOTATIONS_COUNTED = frozenset({GK("apps", "Deployment")})
-_NOT_COUNTED_FIELDS = frozenset(("apiVersion", "kind", "metadata", "status"))
+_STATUS_FIELDS = frozenset(("apiVersion", "kind", "metadata", "status"))
 # What a client may leave out of an update and thereby does not change.
 _SYSTEM_METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
 
 
 class Preparation:
-    """What is done to new objects of one built-in kind."""
+    """What is done to new and changed objects of one built-in kind."""
 
     def __init__(self, gvk: GVK) -> None:
         hook, resource = HOOKS.get(gvk.gk), BY_GVK.get(gvk)
         has_status = resource is not None and resource.has_status
         self._wipes_status = has_status and not (hook is not None and hook.keeps_status_on_create)
+        self._has_status = has_status
         self._counted = gvk.gk in _COUNTED
+        self._counts_annotations = gvk.gk in _ANNOTATIONS_COUNTED
         self._create = hook.create if hook is not None else None
         self._create_shared = hook.create_shared if hook is not None else None
+        self._update = hook.update if hook is not None else None
+        self._subresources = hook.subresources if hook is not None else {}
 
     def create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
         """Make a decoded, defaulted object ready to be created; metadata.uid must be set already."""
@@ -66,6 +70,25 @@ class Preparation:
             self._create_shared(obj, shared)
         elif self._create is not None:
             self._create(obj)
+
+    def update(self, obj: Obj, old: Obj, subresource: str = "") -> None:
+        """Make a decoded, defaulted object ready to replace `old` through the given subresource."""
+        keep_system_metadata(obj, old)
+        own = self._subresources.get(subresource)
+        if own is not None:
+            own(obj, old)
+        elif subresource == "status":
+            keep_all_but_status(obj, old)
+        else:
+            if self._has_status:
+                keep(obj, old, "status")
+            if self._update is not None and not subresource:
+                self._update(obj, old)
+        changed = self._counted and _counted_change(obj, old)
+        if self._counts_annotations and not subresource:
+            changed = changed or _annotations(obj) != _annotations(old)
+        if changed:
+            obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
 
 @cache
@@ -80,25 +103,8 @@ def prepare_for_create(obj: Obj) -> None:
 
 
 def prepare_for_update(obj: Obj, old: Obj, subresource: str = "") -> None:
-    """Make a decoded, defaulted object ready to replace `old` through the given subresource."""
-    gvk = GVK.of(obj)
-    hook = HOOKS.get(gvk.gk)
-    keep_system_metadata(obj, old)
-    if hook is not None and subresource in hook.subresources:
-        hook.subresources[subresource](obj, old)
-    elif subresource == "status":
-        keep_all_but_status(obj, old)
-    else:
-        resource = BY_GVK.get(gvk)
-        if resource is not None and resource.has_status:
-            keep(obj, old, "status")
-        if hook is not None and hook.update is not None and not subresource:
-            hook.update(obj, old)
-    changed = gvk.gk in _COUNTED and _counted_change(obj, old)
-    if gvk.gk in _ANNOTATIONS_COUNTED and not subresource:
-        changed = changed or _annotations(obj) != _annotations(old)
-    if changed:
-        obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+    """Make a decoded, defaulted object of any built-in kind ready to replace `old`."""
+    preparation(GVK.of(obj)).update(obj, old, subresource)
 
 
 def keep(obj: Obj, old: Obj, field: str) -> None:
@@ -111,8 +117,11 @@ def keep(obj: Obj, old: Obj, field: str) -> None:
 
 def keep_all_but_status(obj: Obj, old: Obj) -> None:
     """Undo every change outside metadata and status."""
-    for field in {*obj, *old} - {"apiVersion", "kind", "metadata", "status"}:
-        keep(obj, old, field)
+    for field, value in old.items():
+        if field not in _STATUS_FIELDS:
+            obj[field] = value
+    for field in obj.keys() - old.keys() - _STATUS_FIELDS:
+        del obj[field]
 
 
 def keep_system_metadata(obj: Obj, old: Obj) -> None:
@@ -133,4 +142,7 @@ def _annotations(obj: Obj) -> Obj:
 
 
 def _counted_change(obj: Obj, old: Obj) -> bool:
-    return any(obj.get(field) != old.get(field) for field in {*obj, *old} - _NOT_COUNTED_FIELDS)
+    for field, value in obj.items():
+        if field not in _STATUS_FIELDS and value != old.get(field):
+            return True
+    return any(old[field] is not None for field in old.keys() - obj.keys() - _STATUS_FIELDS)

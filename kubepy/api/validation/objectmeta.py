@@ -74,7 +74,8 @@ def validate_object_meta_update(metadata: Obj, old: Obj, path: str = "metadata")
     """Check the change from `old` metadata to the new."""
     causes: list[Cause] = []
     for field in _IMMUTABLE:
-        causes += immutable_field(f"{path}.{field}", metadata.get(field), old.get(field))
+        if metadata.get(field) != old.get(field):
+            causes += immutable_field(f"{path}.{field}", metadata.get(field), old.get(field))
     if old.get("deletionTimestamp"):
         before = old.get("finalizers") or ()
         added = sorted(f for f in metadata.get("finalizers") or () if f not in before)

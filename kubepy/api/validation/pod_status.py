@@ -42,8 +42,10 @@ def validate_pod_status(pod: Obj, old: Obj) -> list[Cause]:
     if nominated and nominated != before.get("nominatedNodeName"):
         causes += dns_subdomain(nominated, "status.nominatedNodeName")
     causes += immutable_field("status.qosClass", status.get("qosClass"), before.get("qosClass"))
-    causes += _transitions(status, before, old_spec)
-    causes += _claims(status, spec)
+    if any(map(before.get, _STATUSES)):
+        causes += _transitions(status, before, old_spec)
+    if "resourceClaimStatuses" in status:
+        causes += _claims(status, spec)
     if "podIPs" in status:
         causes += _addresses(status["podIPs"], "status.podIPs")
     if hosts := status.get("hostIPs"):
@@ -51,6 +53,8 @@ def validate_pod_status(pod: Obj, old: Obj) -> list[Cause]:
         if status.get("hostIP", "") != first:
             causes.append(invalid_value("status.hostIPs[0].ip", first, "must be equal to `hostIP`"))
         causes += _addresses(hosts, "status.hostIPs")
+    if not any(map(status.get, _STATUSES)):
+        return causes
     windows = (spec.get("os") or {}).get("name") == "windows"
     for field in _STATUSES:
         for index, container in enumerate(status.get(field) or ()):

@@ -145,7 +145,8 @@ class CustomKind:
             for field in ("managedFields", "resourceVersion"):
                 if field in written:
                     obj["metadata"][field] = written[field]
-        elif self._has_status:
+            return
+        if self._has_status:
             keep(obj, old, "status")
         apart = {"apiVersion", "kind", "metadata"} | ({"status"} if self._has_status else set())
         if any(obj.get(field) != old.get(field) for field in {*obj, *old} - apart):
