@@ -243,3 +243,28 @@ async def test_methods_that_a_resource_does_not_have_are_405(admin: Client) -> N
     ):
         answer = await admin.request(method, path, {} if method != "GET" else None)
         assert (answer.status, answer.json["reason"]) == (405, "MethodNotAllowed"), (method, path)
+
+
+async def test_an_update_that_loses_a_race_is_made_anew(
+    cluster: Cluster, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await admin.post(CONFIG_MAPS, config_map("a"))
+    backend = cluster.server.backend
+    update, lost = backend.update, 0
+
+    async def losing(key: str, value: bytes, revision: int, ttl: float | None = None) -> int:
+        nonlocal lost
+        if key.endswith("/configmaps/default/a") and lost < 3:
+            lost += 1
+            # Somebody else is always first.
+            await update(key, value.replace(b'"k":', b'"other":'), revision, ttl=ttl)
+        return await update(key, value, revision, ttl=ttl)
+
+    monkeypatch.setattr(backend, "update", losing)
+    unknown = {**config_map("a", written="yes"), "extra": 1}
+    for number in range(3):
+        answer = await admin.put(f"{CONFIG_MAPS}/a", {**unknown, "data": {"k": str(number)}})
+        assert (answer.status, answer.json["data"]) == (200, {"k": str(number)})
+        assert answer.json["metadata"]["labels"] == {"written": "yes"}
+        assert answer.headers.getall("Warning") == ['299 - "unknown field \\"extra\\""']
+    assert lost == 3

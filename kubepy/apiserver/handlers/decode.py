@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Protocol
 
@@ -74,6 +75,17 @@ def fit(context: Context, obj: Obj, decode: Decode) -> bool:
     return not messages
 
 
+def fit_fields(context: Context, obj: Obj, fields: Collection[str], decode: Decode) -> None:
+    """`fit` for an object that has been fitted before, of which only these fields have changed."""
+    part = {field: value for field, value in obj.items() if field in fields}  # messages come in this order
+    fit(context, part, decode)
+    for field in fields:
+        if field in part:
+            obj[field] = part[field]
+        else:
+            obj.pop(field, None)
+
+
 def fit_as(context: Context, obj: Obj, gvk: GVK) -> None:
     """`fit` for a built-in kind that is not the path's own: the body of a subresource."""
     fit(context, obj, partial(SCHEME.decode, gvk))
@@ -106,10 +118,16 @@ def read_new(context: Context, served: Served, body: bytes) -> tuple[Obj, Shared
     return obj, shared
 
 
-def settle(context: Context, served: Served, obj: Obj) -> Obj:
-    """What `read` does after parsing; also for the outcome of a patch."""
+def settle(context: Context, served: Served, obj: Obj, written: Collection[str] | None = None) -> Obj:
+    """What `read` does after parsing; also for the outcome of a patch.
+
+    `written` are the fields of a stored object that a patch may have changed (None: it may be any).
+    """
     check_type(obj, served.resource.gvk)
-    fit(context, obj, served.kind.decode)
+    if written is None or served.revert is not None:
+        fit(context, obj, served.kind.decode)
+    else:
+        fit_fields(context, obj, written, served.kind.decode)
     obj.setdefault("metadata", {})
     if served.revert is not None:
         obj = served.revert(obj)

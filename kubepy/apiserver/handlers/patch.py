@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import orjson
@@ -36,6 +36,13 @@ class Patch(NamedTuple):
     apply: Callable[[Obj], Any]
     document: Obj | None = None
 
+    @property
+    def fields(self) -> Collection[str] | None:
+        """The fields of an object that it may change; None when that is not plain to see."""
+        if self.document is None or any(field.startswith("$") for field in self.document):
+            return None
+        return self.document.keys()
+
 
 async def patch(context: Context, served: Served, body: bytes) -> web.StreamResponse:
     """Apply the patch to the present state, again when another writer came first."""
@@ -43,13 +50,15 @@ async def patch(context: Context, served: Served, body: bytes) -> web.StreamResp
     check_force(context)
     schema = served.kind.schema if served.kind.strategic else None
     wanted = read(context, served, body, schema)
-    status_only = patch_status.concerns_status_only(context, served, wanted.document)
+    document = wanted.document
+    status_only = document is not None and patch_status.concerns_status_only(context, served, document)
 
     async def change(old: Obj) -> Obj:
-        if status_only:
+        if document is not None and status_only:
             part = patched(wanted, patch_status.writable(old), served, context)
-            return patch_status.settle(context, served, part, old)
-        return decode.settle(context, served, patched(wanted, served.view(old), served, context))
+            return patch_status.settle(context, served, part, old, document)
+        made = patched(wanted, served.view(old), served, context)
+        return decode.settle(context, served, made, wanted.fields)
 
     namespace = served.namespace(context)
     written = await served.store.update(

@@ -41,10 +41,10 @@ def writable(old: Obj) -> Obj:
     return part
 
 
-def settle(context: Context, served: Served, part: Obj, old: Obj) -> Obj:
-    """The object with its part as patched, which is decoded, defaulted and changed."""
+def settle(context: Context, served: Served, part: Obj, old: Obj, document: Obj) -> Obj:
+    """The object with its part as the document has patched it, which is decoded, defaulted and changed."""
     decode.check_type(part, served.resource.gvk)
-    decode.fit(context, part, served.kind.decode)
+    decode.fit_fields(context, part, document, served.kind.decode)
     entries = old["metadata"].get("managedFields")
     if entries is not None:
         part["metadata"]["managedFields"] = entries

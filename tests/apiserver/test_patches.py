@@ -1,4 +1,4 @@
-"""A patch of the status alone takes a shorter road than others: what comes out is the same."""
+"""Patches look at no more than they may change: what comes out is what a look at everything gives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kubepy.apiserver.handlers import patch_status
+from kubepy.apiserver.handlers import patch, patch_status
 
 from .conftest import PODS, Answer, Client, make_default_account, pod
 from .test_customresources import CRDS, eventually
@@ -107,6 +107,14 @@ PATCHES: list[dict[str, Any]] = [
     {"apiVersion": "v2"},
     {"spec": {"replicas": 7, "unknown": 1}, "status": {"message": "m"}},
     {"zone": "b", "other": 1, "status": {"message": "m"}},
+    {"zone": 3, "spec": {"size": None}},
+    {
+        "spec": {
+            "containers": [{"name": "c", "image": "other", "none": None, "resources": {"limits": {"cpu": 1}}}]
+        }
+    },
+    {"spec": {"template": {"metadata": {"labels": None}}, "ports": [{"port": 81}], "paused": "no"}},
+    {"spec": None},
     {},
 ]
 STRATEGIC: list[dict[str, Any]] = [
@@ -134,17 +142,20 @@ async def stored(admin: Client) -> Client:
 
 
 def outcome(answer: Answer) -> tuple[int, bytes, list[str]]:
-    """All that a client sees, but for the time of the request."""
-    body = re.sub(rb'"time":"[^"]+"', b'"time":""', answer.body)
-    body = re.sub(rb'"lastTransitionTime":"[^"]+"', b"", body)
+    """All that a client sees, but for the time of the request and random ports."""
+    body = re.sub(rb'"(time|lastTransitionTime)":"[^"]+"', b"", answer.body)
+    body = re.sub(rb'"nodePort":[0-9]+', b"", body)
     return answer.status, body, answer.headers.getall("Warning", [])
+
+
+def asked() -> list[tuple[dict[str, Any], str]]:
+    both = [(wanted, kind) for wanted in PATCHES for kind in ("merge", "strategic")]
+    return both + [(wanted, "strategic") for wanted in STRATEGIC]
 
 
 async def test_the_short_road_gives_what_the_long_one_gives(
     stored: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [(patch, kind) for patch in PATCHES for kind in ("merge", "strategic")]
-    asked += [(patch, "strategic") for patch in STRATEGIC]
     shortened = 0
     is_short = patch_status.concerns_status_only
 
@@ -155,16 +166,31 @@ async def test_the_short_road_gives_what_the_long_one_gives(
 
     for path, _ in OBJECTS:
         before = (await stored.get(f"{path}/a")).body
-        for patch, kind in asked:
+        for wanted, kind in asked():
             for query in ("dryRun=All", "dryRun=All&fieldValidation=Strict&fieldManager=other"):
                 target = f"{path}/a/status?{query}"
                 monkeypatch.setattr(patch_status, "concerns_status_only", counted)
-                short = outcome(await stored.patch(target, patch, kind))
+                short = outcome(await stored.patch(target, wanted, kind))
                 monkeypatch.setattr(patch_status, "concerns_status_only", lambda *_: False)
-                assert outcome(await stored.patch(target, patch, kind)) == short, (path, patch, kind)
+                assert outcome(await stored.patch(target, wanted, kind)) == short, (path, wanted, kind)
         # Nothing of what the two roads did shows in the object that they shared.
         assert (await stored.get(f"{path}/a")).body == before
     assert shortened > 400
+
+
+async def test_decoding_what_was_patched_gives_what_decoding_everything_gives(
+    stored: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything, part = property(lambda _: None), patch.Patch.fields
+    for path, _ in OBJECTS:
+        before = (await stored.get(f"{path}/a")).body
+        for wanted, kind in asked():
+            target = f"{path}/a?dryRun=All"
+            monkeypatch.setattr(patch.Patch, "fields", part)
+            answer = outcome(await stored.patch(target, wanted, kind))
+            monkeypatch.setattr(patch.Patch, "fields", everything)
+            assert outcome(await stored.patch(target, wanted, kind)) == answer, (path, wanted, kind)
+        assert (await stored.get(f"{path}/a")).body == before
 
 
 async def test_what_a_short_patch_writes_is_what_the_next_one_finds(stored: Client) -> None:
