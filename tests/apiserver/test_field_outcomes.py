@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kubepy.api import resources as r
 from kubepy.api.scheme import SCHEME
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.fieldmanagement import FieldManager
 from kubepy.apiserver.requests import Context, Query, RequestInfo
@@ -68,3 +69,34 @@ def test_a_remembered_outcome_is_what_would_be_found_anew(
         FieldManager(SCHEME.kind(r.PODS), CLOCK).updated(others, old, asked)
         assert orjson.dumps(mine) == orjson.dumps(others)
         old = mine
+
+
+metadata = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b"])},
+    optional={
+        "labels": st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12"), max_size=3),
+        "annotations": st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12"), max_size=2),
+        "finalizers": st.lists(st.sampled_from(["a/b", "c/d"]), unique=True),
+        "ownerReferences": st.lists(st.fixed_dictionaries({"uid": st.sampled_from("12")}), max_size=1),
+        "uid": st.sampled_from("12"),
+    },
+)
+specs = st.fixed_dictionaries(
+    {"containers": st.lists(st.fixed_dictionaries({"name": st.sampled_from("ab")}), max_size=2)},
+    optional={"hostname": st.sampled_from("hi"), "nodeSelector": st.dictionaries(st.just("a"), st.just("b"))},
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(metadata, specs, st.sampled_from([None, {}, {"phase": "Running"}]), st.booleans())
+def test_a_creator_owns_the_same_whether_its_like_was_seen_before_or_not(
+    metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any] | None, shared: bool
+) -> None:
+    pod: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    if status is not None:
+        pod["status"] = status
+    anew = deep_copy(pod)
+    asked = context("creator", "")
+    REMEMBERING.created(pod, asked, SharedSpec(spec, kept=True) if shared else None)
+    FieldManager(SCHEME.kind(r.PODS), CLOCK).created(anew, asked)
+    assert orjson.dumps(pod) == orjson.dumps(anew)

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from kubepy.api.kind import Kind
+from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.fieldmanagement import last_applied, ownership_types, reset_fields
 from kubepy.apiserver.fieldmanagement.conflicts import conflict
 from kubepy.apiserver.fieldmanagement.options import check_manager, manager_causes
@@ -65,7 +66,7 @@ class FieldManager:
         self._clock = clock
         self._serves = serves or (lambda version: True)
         self._api_version = kind.resource.gvk.api_version
-        self._shapes: Memo[bytes, Fields] = Memo(256)
+        self._shapes: Memo[tuple[bytes, bytes], Fields] = Memo(256)
         self._outcomes = Outcomes(self._api_version)
 
     @cached_property
@@ -86,7 +87,7 @@ class FieldManager:
 
     # --- create, update, patch
 
-    def created(self, obj: Obj, context: Context) -> None:
+    def created(self, obj: Obj, context: Context, shared: SharedSpec | None = None) -> None:
         """Make the creator own what it sent, defaults included."""
         if is_apply(context):
             return
@@ -94,25 +95,24 @@ class FieldManager:
         metadata = obj["metadata"]
         sent = metadata.pop("managedFields", None)
         owners = (self._sent(sent, metadata.get("name") or "") or {}) if sent else {}
-        fields = self._all_of(obj)
+        fields = self._all_of(obj, shared)
         if owners:
             self._write(obj, owners, updating.Comparison(fields, {}, {}), context, "")
         elif fields:
             writer = Identity.updater(context.manager, self._api_version)
-            metadata["managedFields"] = managers.encode(
-                {writer: Owned(self._api_version, fields, self._now())}
-            )
+            metadata["managedFields"] = [
+                managers.entry(writer, Owned(self._api_version, fields, self._now()))
+            ]
 
-    def _all_of(self, obj: Obj) -> Fields:
+    def _all_of(self, obj: Obj, shared: SharedSpec | None) -> Fields:
         """What the creator of an object owns: all of it but what no create may write."""
-        ownable = _ownable(obj)
-        key = _shape(ownable) if "spec" in obj else b""
-        known = self._shapes.get(key) if key else None
+        key = _shape(obj, shared) if "spec" in obj else None
+        known = self._shapes.get(key) if key is not None else None
         if known is not None:
             return known
-        change = updating.compare(self.type, self._empty, ownable)
+        change = updating.compare(self.type, self._empty, _ownable(obj))
         fields = self._tracked[""](change.written)
-        if key and len(key) <= _LARGEST_SHAPE:
+        if key is not None and len(key[0]) + len(key[1]) <= _LARGEST_SHAPE:
             self._shapes[key] = fields
         return fields
 
@@ -348,11 +348,17 @@ def _ownable(obj: Obj) -> Obj:
     return shown
 
 
-def _shape(ownable: Obj) -> bytes:
+def _shape(obj: Obj, shared: SharedSpec | None) -> tuple[bytes, bytes]:
     """What decides which fields an object has: the same for a controller's many alike objects."""
-    metadata = ownable["metadata"]
-    named = {name: list(metadata[name]) for name in _STRING_MAPS if metadata.get(name)}
-    return orjson.dumps({**ownable, "metadata": {**metadata, **named}})
+    metadata = {
+        name: list(value) if value and name in _STRING_MAPS else value
+        for name, value in obj["metadata"].items()
+        if name not in _STRIPPED
+    }
+    others = {field: value for field, value in obj.items() if field not in _HEAD and field != "spec"}
+    spec = obj["spec"]
+    text = shared.json if shared is not None and shared.is_of(spec) else orjson.dumps(spec)
+    return orjson.dumps((metadata, others)), text
 
 
 def _without_entries(obj: Obj) -> Obj:

@@ -22,9 +22,12 @@ _NOW = -1
 
 
 class _Part(NamedTuple):
-    """An entry without its time; which of the former entries has that, _NOW for the moment of the change."""
+    """An entry without its time, None for one that stays as it was; which of the former entries has the time.
 
-    entry: Obj
+    That is _NOW for the moment of the change.
+    """
+
+    entry: Obj | None
     time_of: int
 
 
@@ -58,6 +61,9 @@ class Outcomes:
             return None
         entries = []
         for entry, time_of in parts:
+            if entry is None:
+                entries.append(before[time_of])
+                continue
             time = now if time_of == _NOW else before[time_of].get("time")
             entries.append(dict(entry) if time is None else {**entry, "time": time})
         return managers.in_order(entries)
@@ -68,13 +74,20 @@ class Outcomes:
             return
         places = {_identity(entry): index for index, entry in enumerate(before)}
         renewed = None if writer is None else (writer.manager, writer.operation, writer.subresource)
-        self._known[key] = tuple(
-            _Part(
-                {name: value for name, value in entry.items() if name != "time"},
-                _NOW if _identity(entry) == renewed else places[_identity(entry)],
-            )
-            for entry in after
-        )
+        parts = []
+        for entry in after:
+            place = _NOW if _identity(entry) == renewed else places[_identity(entry)]
+            if place != _NOW and _same(entry, before[place]):
+                parts.append(_Part(None, place))
+            else:
+                parts.append(_Part({name: value for name, value in entry.items() if name != "time"}, place))
+        self._known[key] = tuple(parts)
+
+
+def _same(entry: Obj, before: Obj) -> bool:
+    """True when not even the order of fields has changed."""
+    fields = entry["fieldsV1"] is before.get("fieldsV1")
+    return fields and list(entry.items()) == list(before.items())
 
 
 def _identity(entry: Obj) -> tuple[str, str, str]:

@@ -51,8 +51,8 @@ class FieldTracker(Protocol):
     What admission and strategy change is nobody's: they come later.
     """
 
-    def created(self, obj: Obj, context: Context) -> None:
-        """A new object, as the client sent it and defaulting filled it."""
+    def created(self, obj: Obj, context: Context, shared: SharedSpec | None = None) -> None:
+        """A new object, as the client sent it and defaulting filled it; its spec may be a shared one."""
         ...
 
     def updated(self, obj: Obj, old: Obj, context: Context) -> None:
@@ -198,7 +198,7 @@ class Store:
         meta.fill_for_create(obj, namespace, self.clock)
         attributes.name = obj["metadata"].get("name") or ""
         if self.tracker is not None:
-            self.tracker.created(obj, context)
+            self.tracker.created(obj, context, shared)
         await self._admission.mutate(attributes)
         obj = attributes.object
         self.kind.prepare_for_create(obj, attributes.shared)

@@ -90,21 +90,25 @@ def decode_foreign(entries: Iterable[Any]) -> Managers:
 
 def encode(managers: Managers) -> list[Obj]:
     """For metadata.managedFields, in Kubernetes' order: by operation, time, manager, version, subresource."""
-    entries = []
-    for identity, owned in managers.items():
-        entry: Obj = {
-            "apiVersion": owned.api_version,
-            "fieldsType": "FieldsV1",
-            "fieldsV1": owned.fields,
-            "manager": identity.manager,
-            "operation": identity.operation,
-        }
-        if identity.subresource:
-            entry["subresource"] = identity.subresource
-        if owned.time is not None:
-            entry["time"] = owned.time
-        entries.append(entry)
-    return in_order(entries)
+    return in_order([entry(identity, owned) for identity, owned in managers.items()])
+
+
+def entry(identity: Identity, owned: Owned) -> Obj:
+    """One manager's."""
+    manager, operation, _, subresource = identity
+    api_version, fields, time = owned
+    made: Obj = {
+        "apiVersion": api_version,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+        "manager": manager,
+        "operation": operation,
+    }
+    if subresource:
+        made["subresource"] = subresource
+    if time is not None:
+        made["time"] = time
+    return made
 
 
 def in_order(entries: list[Obj]) -> list[Obj]:
