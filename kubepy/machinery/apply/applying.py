@@ -44,7 +44,8 @@ def apply(
     fields = keep(type_.fields(config) or {})
     owners = dict(managers)
     owners[applier] = Owned(api_version, fields, last.time if last is not None else None)
-    if last is not None and last.fields:
+    # Who applies the same fields again, with other values, removes nothing: to find that out takes long.
+    if last is not None and sets.difference(last.fields, fields):
         merged = prune(type_, merged, last.fields, owners)
     owners = updating.release(owners, applier, in_version(live, merged), force=force)
     fields = sets.difference(fields, stripped)

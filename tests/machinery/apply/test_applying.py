@@ -205,6 +205,20 @@ def test_an_applier_never_removes_what_another_applied(first: Any, others: Any, 
     assert not sets.intersection(theirs, sets.union(change.removed, change.modified))
 
 
+@given(objects, objects, objects, objects)
+@settings(max_examples=300, deadline=None)
+def test_who_applies_all_that_it_applied_before_removes_nothing(
+    live: Any, before: Any, others: Any, config: Any
+) -> None:
+    fields = TYPE.fields(config) or {}
+    last = sets.intersection(TYPE.fields(before) or {}, fields)
+    assert not sets.difference(last, fields)
+    merged = TYPE.merge(TYPE.merge(TYPE.merge(live, before), others), config)
+    owners = {ME: Owned("v1", fields, None), YOU: Owned("v1", TYPE.fields(others) or {}, None)}
+    assert applying.prune(TYPE, merged, last, owners) == merged
+    assert applying.prune(TYPE, merged, fields, owners) == merged
+
+
 @given(objects, objects)
 @settings(max_examples=150, deadline=None)
 def test_applying_nothing_undoes_an_apply_to_an_empty_object(mine: Any, theirs: Any) -> None:
