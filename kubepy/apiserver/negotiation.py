@@ -29,11 +29,15 @@ class Representation(NamedTuple):
     as_version: str = ""
 
 
+AS_STORED = Representation()
+"""JSON, and the object's own kind."""
+
+
 @functools.lru_cache(maxsize=512)
 def accepted(accept: str, as_kinds: tuple[str, ...] = ()) -> Representation:
     """The first of the client's choices that can be served, protobuf only when no other is. Raises 406."""
     if not accept:
-        return Representation()
+        return AS_STORED
     for clause in accept.split(","):
         media, *parameters = (part.strip() for part in clause.split(";"))
         options = dict(p.split("=", 1) for p in parameters if "=" in p)

@@ -68,6 +68,11 @@ class Served:
         """What discovery shows."""
         return self.kind.resource
 
+    @property
+    def as_stored(self) -> bool:
+        """True when clients see objects as they are stored."""
+        return self.convert is None and self.views is None and self.prepare is None
+
     @cached_property
     def _converted(self) -> Transform | None:
         if self.views is not None:

@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 from kubepy.apiserver import negotiation
 from kubepy.apiserver.answer import Answer
 from kubepy.apiserver.cacher.entry import Entry
-from kubepy.apiserver.negotiation import JSON, Representation
+from kubepy.apiserver.negotiation import AS_STORED, JSON, Representation
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import PARTIAL, TABLE, Served
 from kubepy.machinery.errors import StatusError
@@ -99,12 +99,15 @@ def wanted(context: Context, list_kind: str = PARTIAL) -> Representation:
 async def send_entry(context: Context, served: Served, entry: Entry, *, code: int = 200) -> Answer:
     """One object: its bytes as they are, or transformed as the client wishes."""
     representation = wanted(context)
+    pretty = negotiation.wants_pretty(context)
+    if representation == AS_STORED and not pretty and served.as_stored and len(entry.data) <= _GZIP_FROM:
+        return _whole(context, entry.data, code, JSON)  # what most clients want
     if served.prepare is not None:
         await served.prepare([entry])
     include = context.query.get("includeObject", "Metadata")
     transform = served.transform(representation.as_kind, representation.as_version, include)
     data = entry.data if transform is None else transform(entry)
-    data = negotiation.reserialize(data, representation, pretty=negotiation.wants_pretty(context))
+    data = negotiation.reserialize(data, representation, pretty=pretty)
     return await send(context, data, code=code, content_type=representation.media_type)
 
 
