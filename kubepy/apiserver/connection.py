@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,8 +38,9 @@ class Request(web.BaseRequest):
 class Connection(RequestHandler):
     """One client's connection: its certificate is read once, its end is told to the request under way."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, on_made: Callable[[Connection], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._on_made = on_made
         self.certificate_user: User | None = None
         self.hijacked = False  # a tunnel has the transport now
         self._header_timer: asyncio.TimerHandle | None = None  # a request's head must be here by then
@@ -46,6 +48,7 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._on_made(self)
         tls = transport.get_extra_info("ssl_object")
         der = tls.getpeercert(binary_form=True) if tls is not None else None
         self.certificate_user = x509.user_of(transport.get_extra_info("peercert"), der)
@@ -169,6 +172,12 @@ class Server(web.Server):
 
     def __init__(self, handler: Any) -> None:
         super().__init__(handler, access_log=None)
+        self._greeting: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+    @property
+    def greets(self) -> bool:
+        """True while the handshake with some client is under way."""
+        return bool(self._greeting)
 
     def close_tunnels(self) -> None:
         """End upgraded connections, which nobody else ends."""
@@ -181,7 +190,9 @@ class Server(web.Server):
                 connection.transport.close()
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
+        connection = Connection(self, loop=self._loop, on_made=self._greeting.discard, **self._kwargs)
+        self._greeting.add(connection)  # one that fails is forgotten with the connection
+        return connection
 
 
 class Listener(Protocol):

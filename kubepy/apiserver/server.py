@@ -104,6 +104,7 @@ class APIServer:
         self.openapi = parts.openapi
         self.webhooks = parts.webhooks
         self.kubelet_tls = kubelet_client.tls_context(config)
+        self.connections: Server  # there while serving, as is
         self.http: aiohttp.ClientSession  # towards kubelets, pods and services; open while serving
         self._parts = parts
         self.aggregator = Aggregator(self)
@@ -167,7 +168,7 @@ class APIServer:
             await tasks.start(self.cacher.run)
             await self._parts.start(self, tasks)
             await self.aggregator.start()
-            web_server = Server(self.dispatcher)
+            web_server = self.connections = Server(self.dispatcher)
             listener = await self._listen(web_server, tls_context(config), tasks)
             self.port = listener.port
             if self.duties.storage:

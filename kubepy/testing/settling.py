@@ -121,7 +121,7 @@ class Settling:
             await anyio.lowlevel.checkpoint()
             spins += 1
             now = self._signs()
-            busy = dispatcher.begun != dispatcher.ended
+            busy = dispatcher.begun != dispatcher.ended or self._plane.server.connections.greets
             if now != signs or busy or self._plane.clock.next_deadline == 0.0:
                 signs, unchanged = now, 0
             else:
