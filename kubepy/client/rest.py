@@ -356,6 +356,7 @@ class Client:
                 params=params,
                 protocols=protocols,
                 headers=self._transport.auth_headers(),
+                server_hostname=self.config.tls_server_name,
                 max_msg_size=0,
                 autoping=True,
             )

@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,13 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(hours=1))
         )
 
-    def issue(self, common_name: str) -> tuple[bytes, bytes]:
+    def issue(self, common_name: str, host: str = "") -> tuple[bytes, bytes]:
+        """For the loopback, or for a host's name instead."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        certificate = self.builder(subject, key).add_extension(addresses, critical=False)
+        address = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        names = x509.SubjectAlternativeName([address])
+        certificate = self.builder(subject, key).add_extension(names, critical=False)
         return (
             certificate.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM),
             key.private_bytes(
@@ -63,9 +66,9 @@ class Authority:
 
 
 @asynccontextmanager
-async def serving(authority: Authority, folder: Path) -> AsyncIterator[str]:
+async def serving(authority: Authority, folder: Path, host: str = "") -> AsyncIterator[str]:
     """A server that tells each client who it is, and wants a certificate; its URL."""
-    cert, key = authority.issue("server")
+    cert, key = authority.issue("server", host)
     (folder / "ca").write_bytes(authority.pem)
     (folder / "cert").write_bytes(cert)
     (folder / "key").write_bytes(key)
@@ -73,7 +76,12 @@ async def serving(authority: Authority, folder: Path) -> AsyncIterator[str]:
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(folder / "cert", folder / "key")
 
-    async def whoami(request: web.Request) -> web.Response:
+    async def whoami(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade"):
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.send_str("hello")
+            return socket
         peer = request.get_extra_info("peercert")
         answer = {"subject": peer["subject"][0][0][1]}
         if token := request.headers.get("Authorization"):
@@ -103,6 +111,20 @@ async def test_client_certificate_and_private_ca(tmp_path: Path) -> None:
         ) as other:
             with pytest.raises(ConnectionFailed, match="certificate verify failed"):
                 await other.get(NODES, "x")
+
+
+async def test_the_server_may_have_another_name_in_its_certificate(tmp_path: Path) -> None:
+    authority = Authority()
+    cert, key = authority.issue("client")
+    async with serving(authority, tmp_path, "kubernetes.example") as server:
+        config = ClientConfig(server=server, ca_data=authority.pem, cert_data=cert, key_data=key)
+        async with Client(config) as client:
+            with pytest.raises(ConnectionFailed, match="IP address mismatch"):
+                await client.get(NODES, "x")
+        async with Client(replace(config, tls_server_name="kubernetes.example")) as client:
+            assert await client.get(NODES, "x") == {"subject": "client"}
+            async with client.websocket("/exec") as socket:
+                assert await socket.receive_str() == "hello"
 
 
 @pytest.mark.parametrize("token", ["", "t"])
