@@ -95,11 +95,14 @@ class Bench:
     async def create(self) -> None:
         await self._create("create", "create a pod", self.kubepy)
 
+    async def create_unlike(self) -> None:
+        await self._create("create_unlike", "the same, no two specs alike", self.kubepy, "unlike.json")
+
     async def create_several(self) -> None:
         await self._create("create_several", f"the same, {self.size.processes} processes", self.several)
 
-    async def _create(self, key: str, title: str, server: Server) -> None:
-        job = {"method": "POST", "body_file": str(self.folder / "create.json")}
+    async def _create(self, key: str, title: str, server: Server, body: str = "create.json") -> None:
+        job = {"method": "POST", "body_file": str(self.folder / body)}
         ours = {"path": f"/api/v1/namespaces/{CREATED}/pods", **job}
         await self.requests(key, title, ours, {"path": "/objects", **job}, server)
 
@@ -179,6 +182,7 @@ async def run(arguments: argparse.Namespace) -> Report:
         folder = Path(name)
         keys = Keys.make(folder / "pki")
         (folder / "create.json").write_bytes(objects.body("pod-@SERIAL@", CREATED))
+        (folder / "unlike.json").write_bytes(objects.unlike("pod-@SERIAL@", CREATED))
         (folder / "fill.json").write_bytes(objects.body("pod-@SERIAL@", LISTED))
         (folder / "watch.json").write_bytes(objects.body("pod-@SERIAL@", WATCHED))
         (folder / "several").mkdir()
@@ -209,6 +213,7 @@ async def _rounds(bench: Bench, wanted: set[str]) -> None:
         ("get", bench.get),
         ("get", bench.get_several),
         ("create", bench.create),
+        ("create", bench.create_unlike),
         ("create", bench.create_several),
         ("list", bench.list),
         ("watch", bench.watch),

@@ -9,8 +9,8 @@ import orjson
 NAMESPACES = ("bench-create", "bench-list", "bench-watch")
 
 
-def pod(name: str, namespace: str) -> dict[str, Any]:
-    """A pod as a Deployment would make it, about 1.3 kB once stored."""
+def pod(name: str, namespace: str, mode: str = "production") -> dict[str, Any]:
+    """A pod as a Deployment would make it, about 1.3 kB once stored; `mode` is in its spec."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -27,7 +27,7 @@ def pod(name: str, namespace: str) -> dict[str, Any]:
                     "image": "busybox",
                     "command": ["httpd", "-f", "-p", "8080"],
                     "ports": [{"name": "http", "containerPort": 8080}],
-                    "env": [{"name": "MODE", "value": "production"}],
+                    "env": [{"name": "MODE", "value": mode}],
                     "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
                     "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
                 }
@@ -38,6 +38,11 @@ def pod(name: str, namespace: str) -> dict[str, Any]:
 
 def body(name: str, namespace: str) -> bytes:
     return orjson.dumps(pod(name, namespace))
+
+
+def unlike(name: str, namespace: str) -> bytes:
+    """A pod whose spec no other pod has."""
+    return orjson.dumps(pod(name, namespace, "@SERIAL@"))
 
 
 def setup() -> list[tuple[str, dict[str, Any]]]:
