@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from kubepy.api import defaults, field_values, printers, schemas, strategies, validation
-from kubepy.api.resources import Resource
+from kubepy.api.resources import PODS, Resource
 from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery import errors
 from kubepy.machinery.decode import DecodeError, Decoder
@@ -46,6 +46,11 @@ class Kind(Protocol):
     @property
     def schema(self) -> Schema:
         """Its fields, list types and merge keys."""
+        ...
+
+    @property
+    def made_alike(self) -> bool:
+        """True when most objects of the kind are made by controllers, with equal specs: worth remembering."""
         ...
 
     @property
@@ -128,6 +133,7 @@ class BuiltinKind:
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
+        self.made_alike = resource.gvr == PODS
         self._default: Callable[[Obj], None] | None = defaults.DEFAULTERS.get(resource.gvk)
         self._decoder: Decoder | None = None
         self._selectable: frozenset[str] | None = None

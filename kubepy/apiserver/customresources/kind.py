@@ -45,6 +45,7 @@ class CustomKind:
     """One version of a definition."""
 
     strategic = False
+    made_alike = False
 
     def __init__(self, definition: Definition, version: Obj) -> None:
         self.resource = definition.resource(version)

@@ -15,7 +15,6 @@ from typing import Protocol, cast
 import orjson
 
 from kubepy.api.kind import Kind
-from kubepy.api.resources import PODS
 from kubepy.api.shared_specs import SharedSpec, SharedSpecs
 from kubepy.apiserver.admission.attributes import Attributes
 from kubepy.apiserver.cacher import Cacher, Entry, ResourceCache, encoding, keys
@@ -120,7 +119,7 @@ class Store:
         self.clock = clock
         self.tracker = tracker
         self.codec = codec
-        self.shared_specs = SharedSpecs() if kind.resource.gvr == PODS else None
+        self.shared_specs = SharedSpecs() if kind.made_alike else None
         self._backend = backend
         self._cacher = cacher
         self._admission = admission
