@@ -90,7 +90,7 @@ class Dispatcher:
                 event = None
         if event is not None:
             event.complete(response.status, _body(response))
-        server.metrics.observe(info, request.method, response.status, server.clock.monotonic() - started)
+        server.metrics.observe(info, response.status, server.clock.monotonic() - started)
         return response
 
     async def _admit(self, request: web.BaseRequest, context: Context) -> web.StreamResponse:

@@ -32,7 +32,7 @@ class Metrics:
         self._worker = "" if worker is None else f'worker="{worker}"'
         self._series: dict[_Labels, _Series] = {}
 
-    def observe(self, info: RequestInfo | None, method: str, code: int, seconds: float) -> None:
+    def observe(self, info: RequestInfo | None, code: int, seconds: float) -> None:
         """Count an answered request; the duration of watches is not one of interest."""
         if info is None:
             return

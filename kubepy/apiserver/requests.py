@@ -159,12 +159,16 @@ class Context:
 
 def parse(method: str, path: str, query: Query) -> RequestInfo:
     """Read a raw (still percent-encoded) path."""
-    return _parse(method, path, NO_QUERY) if query.is_empty else _parse.__wrapped__(method, path, query)
+    return _known(method, path) if query.is_empty else _parse(method, path, query)
 
 
 @functools.lru_cache(maxsize=2048)
+def _known(method: str, path: str) -> RequestInfo:
+    """Requests without a query are many to few paths."""
+    return _parse(method, path, NO_QUERY)
+
+
 def _parse(method: str, path: str, query: Query) -> RequestInfo:
-    """Kept for requests without a query: clients send many to few paths."""
     plain = unquote(path) if "%" in path else path
     parts = [unquote(p) if "%" in p else p for p in path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
