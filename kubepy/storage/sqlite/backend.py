@@ -1,8 +1,8 @@
 """The storage on SQLite: one writer thread, one reader, both beside the event loop.
 
-The writer takes all writes that wait, does them in one transaction, and answers only after the commit (WAL,
-synchronous=FULL): durable before the client hears of it, and one fsync for many writers. Readers use a
-connection of their own, which WAL lets read meanwhile.
+The writer takes all writes that wait, does them in as few transactions as they allow (one, as a rule), and
+answers only after the commit (WAL, synchronous=FULL): durable before the client hears of it, and one fsync
+for many writers. Readers use a connection of their own, which WAL lets read meanwhile.
 """
 
 from __future__ import annotations
