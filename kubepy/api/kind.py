@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol
 
 from kubepy.api import defaults, field_values, printers, schemas, strategies, validation
 from kubepy.api.resources import PODS, Resource
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery import errors
 from kubepy.machinery.decode import DecodeError, Decoder
 from kubepy.machinery.errors import Cause
@@ -50,7 +49,7 @@ class Kind(Protocol):
 
     @property
     def made_alike(self) -> bool:
-        """True when most objects of the kind are made by controllers, with equal specs: worth remembering."""
+        """True when most objects of the kind come from templates and differ in their names: worth a mould."""
         ...
 
     @property
@@ -79,7 +78,7 @@ class Kind(Protocol):
         """The part of `default` that concerns metadata and status; changes nothing else."""
         ...
 
-    def prepare_for_create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
+    def prepare_for_create(self, obj: Obj) -> None:
         """Wipe what a create may not set; metadata.uid must be there."""
         ...
 
@@ -87,13 +86,8 @@ class Kind(Protocol):
         """Take from `old` what this road ("" or a subresource) may not change; count the generation."""
         ...
 
-    def validate_create(
-        self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None
-    ) -> list[Cause]:
-        """Which rules a new object breaks; the Warning headers that a valid one earns go to `warn`.
-
-        What is known of a `shared` spec is not found out again.
-        """
+    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
+        """Which rules a new object breaks; the Warning headers that a valid one earns go to `warn`."""
         ...
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
@@ -170,19 +164,17 @@ class BuiltinKind:
         if defaulter is not None:
             defaulter(obj)
 
-    def prepare_for_create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
+    def prepare_for_create(self, obj: Obj) -> None:
         """Status wiped, generation 1, the kind's own preparation."""
-        self._preparation.create(obj, shared)
+        self._preparation.create(obj)
 
     def prepare_for_update(self, obj: Obj, old: Obj, subresource: str = "") -> None:
         """Call after defaulting and before validation."""
         self._preparation.update(obj, old, subresource)
 
-    def validate_create(
-        self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None
-    ) -> list[Cause]:
+    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
         """The rules of `validation`."""
-        return self._validator.create(obj, warn, shared)
+        return self._validator.create(obj, warn)
 
     def validate_update(self, obj: Obj, old: Obj, subresource: str = "") -> list[Cause]:
         """The rules of `validation`."""

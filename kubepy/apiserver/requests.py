@@ -29,9 +29,10 @@ _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 class Query:
     """Query parameters, read as Kubernetes' conversion reads them."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "text")
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self._values: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True) if text else {}
 
     @property

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kubepy.api import validation
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.validation import pods
 from kubepy.machinery.gvk import GVK
 from kubepy.machinery.meta import Obj
@@ -100,15 +99,3 @@ def test_claims_of_ephemeral_volumes_are_checked_with_the_pods_name() -> None:
     ]
     assert check(pod("unrelated", volumes=volumes)) == ([], [])
     assert check(pod("web", volumes=volumes))[0] == ["spec.volumes[1].persistentVolumeClaim.claimName"]
-
-
-def test_a_shared_spec_is_known_by_itself_and_no_other_is_taken_for_it() -> None:
-    validator = validation.validator(_POD)
-    obj = pod(nodeSelector={"beta.kubernetes.io/os": "linux"})
-    shared = SharedSpec(obj["spec"], kept=True)
-    for _ in range(2):
-        warned: list[str] = []
-        assert validator.create(obj, warned.append, shared) == []
-        assert "deprecated since v1.14" in warned[0]
-    other = pod(hostname="Not A Name")
-    assert [cause.field for cause in validator.create(other, warned.append, shared)] == ["spec.hostname"]

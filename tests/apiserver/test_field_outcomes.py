@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from kubepy.api import resources as r
 from kubepy.api.scheme import SCHEME
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.fieldmanagement import FieldManager
 from kubepy.apiserver.requests import Context, Query, RequestInfo
@@ -88,15 +87,15 @@ specs = st.fixed_dictionaries(
 
 
 @settings(max_examples=300, deadline=None)
-@given(metadata, specs, st.sampled_from([None, {}, {"phase": "Running"}]), st.booleans())
+@given(metadata, specs, st.sampled_from([None, {}, {"phase": "Running"}]))
 def test_a_creator_owns_the_same_whether_its_like_was_seen_before_or_not(
-    metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any] | None, shared: bool
+    metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any] | None
 ) -> None:
     pod: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     if status is not None:
         pod["status"] = status
     anew = deep_copy(pod)
     asked = context("creator", "")
-    REMEMBERING.created(pod, asked, SharedSpec(spec, kept=True) if shared else None)
+    REMEMBERING.created(pod, asked)
     FieldManager(SCHEME.kind(r.PODS), CLOCK).created(anew, asked)
     assert orjson.dumps(pod) == orjson.dumps(anew)

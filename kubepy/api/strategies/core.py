@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubepy.api.strategies.hook import Hook
-from kubepy.api.strategies.pods import create_pod, create_shared_pod
+from kubepy.api.strategies.pods import create_pod
 from kubepy.machinery.gvk import GK
 from kubepy.machinery.meta import Obj
 
@@ -176,7 +176,6 @@ def _is_external(spec: Obj) -> bool:
 HOOKS: dict[GK, Hook] = {
     GK("", "Pod"): Hook(
         create=create_pod,
-        create_shared=create_shared_pod,
         subresources={
             "status": _pod_status,
             "ephemeralcontainers": _pod_ephemeral_containers,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from kubepy.api.resources import BY_GVK
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.strategies.hooks import HOOKS
 from kubepy.machinery.gvk import GK, GVK
 from kubepy.machinery.meta import Obj
@@ -56,19 +55,16 @@ class Preparation:
         self._counted = gvk.gk in _COUNTED
         self._counts_annotations = gvk.gk in _ANNOTATIONS_COUNTED
         self._create = hook.create if hook is not None else None
-        self._create_shared = hook.create_shared if hook is not None else None
         self._update = hook.update if hook is not None else None
         self._subresources = hook.subresources if hook is not None else {}
 
-    def create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
+    def create(self, obj: Obj) -> None:
         """Make a decoded, defaulted object ready to be created; metadata.uid must be set already."""
         if self._wipes_status:
             obj.pop("status", None)
         if self._counted:
             obj["metadata"]["generation"] = 1
-        if shared is not None and self._create_shared is not None:
-            self._create_shared(obj, shared)
-        elif self._create is not None:
+        if self._create is not None:
             self._create(obj)
 
     def update(self, obj: Obj, old: Obj, subresource: str = "") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery.meta import Obj
 
 
@@ -13,13 +12,11 @@ from kubepy.machinery.meta import Obj
 class Hook:
     """Functions of a kind, each called after the generic part.
 
-    `create` gets the new object; `create_shared` stands in for it when the spec is shared. `update` gets the
-    new and the old one (main resource only), and `subresources` replaces the generic part for a subresource
-    by name.
+    `create` gets the new object, `update` the new and the old one (main resource only); `subresources`
+    replaces the generic part for a subresource by name.
     """
 
     create: Callable[[Obj], None] | None = None
-    create_shared: Callable[[Obj, SharedSpec], None] | None = None
     update: Callable[[Obj, Obj], None] | None = None
     subresources: dict[str, Callable[[Obj, Obj], None]] = field(default_factory=dict)
     keeps_status_on_create: bool = False

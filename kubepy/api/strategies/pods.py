@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kubepy.api.qos import qos_class
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery.meta import Obj, deep_copy
 
 _GATED = {
@@ -31,14 +30,6 @@ def create_pod(pod: Obj) -> None:
         labels = pod["metadata"].get("labels") or {}
         for term in _terms(affinity):
             _complete(term, labels)
-
-
-def create_shared_pod(pod: Obj, shared: SharedSpec) -> None:
-    """The same where the spec is known."""
-    if "schedulingGates" in shared.spec or "affinity" in shared.spec:
-        create_pod(pod)
-    else:
-        pod["status"] = {"phase": "Pending", "qosClass": shared.qos_class}
 
 
 def _terms(affinity: Obj) -> list[Obj]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from kubepy.api import schemas
 from kubepy.api.resources import BY_GVK
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.validation import registry
 from kubepy.api.validation.objectmeta import validate_object_meta, validate_object_meta_update
 from kubepy.machinery.field_errors import Cause, required
@@ -27,7 +26,7 @@ class Validator:
         self._resource = BY_GVK[gvk]
         self._rules = registry.rules(gvk.gk)
 
-    def create(self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None) -> list[Cause]:
+    def create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
         """The rules a new object breaks, ObjectMeta's first; the warnings of a valid one go to `warn`."""
         if self._resource.virtual:
             return []
@@ -36,7 +35,7 @@ class Validator:
             obj.get("metadata") or {}, namespaced=self._resource.namespaced, name_rule=rules.name
         )
         if rules.create_warned is not None and warn is not None:
-            return causes + rules.create_warned(obj, warn, shared)
+            return causes + rules.create_warned(obj, warn)
         if rules.create is not None:
             causes += rules.create(obj)
         else:

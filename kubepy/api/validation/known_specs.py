@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import orjson
 
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery.meta import Obj
 from kubepy.util.memo import Memo
 
@@ -25,7 +24,7 @@ _MEANINGFUL = (
 )
 
 
-def key_of(pod: Obj, shared: SharedSpec | None = None) -> bytes | None:
+def key_of(pod: Obj) -> bytes | None:
     """What stands for the pod's spec; None when it must be looked at with the rest of the pod."""
     annotations = pod["metadata"].get("annotations")
     if annotations:
@@ -38,7 +37,7 @@ def key_of(pod: Obj, shared: SharedSpec | None = None) -> bytes | None:
     for volume in spec.get("volumes") or ():
         if "ephemeral" in volume:
             return None
-    key = shared.json if shared is not None and shared.is_of(spec) else orjson.dumps(spec)
+    key = orjson.dumps(spec)
     return key if len(key) <= _LARGEST else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.validation import known_specs
 from kubepy.api.validation.containers import image_without_whitespace
 from kubepy.api.validation.pod_annotations import (
@@ -53,9 +52,9 @@ def _no_tokens(spec: Obj) -> list[Cause]:
     ]
 
 
-def _create_warned(pod: Obj, warn: Callable[[str], None], shared: SharedSpec | None) -> list[Cause]:
+def _create_warned(pod: Obj, warn: Callable[[str], None]) -> list[Cause]:
     """Check a new pod; one whose spec was in order lately needs no second look at it."""
-    key = known_specs.key_of(pod, shared)
+    key = known_specs.key_of(pod)
     of_spec: Sequence[str] | None = known_specs.warnings_of(key)
     if of_spec is None:
         causes = _create(pod)

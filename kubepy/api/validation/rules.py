@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.machinery import names
 from kubepy.machinery.field_errors import Cause, invalid_value, not_supported, required
 from kubepy.machinery.meta import Obj
@@ -31,7 +30,7 @@ class Rules:
     update: UpdateRule | None = None
     subresources: dict[str, UpdateRule] = field(default_factory=dict)
     warnings: Callable[[Obj], list[str]] | None = None
-    create_warned: Callable[[Obj, Callable[[str], None], SharedSpec | None], list[Cause]] | None = None
+    create_warned: Callable[[Obj, Callable[[str], None]], list[Cause]] | None = None
 
 
 def spec_of(obj: Obj) -> Obj:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from kubepy.api.kind import Kind
 from kubepy.api.resources import Resource
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.admission.reinvocation import Reinvocation
 from kubepy.apiserver.authentication.user import User
 from kubepy.apiserver.registry.options import DeleteOptions, write_options
@@ -19,7 +19,7 @@ from kubepy.machinery.meta import Obj
 class Attributes:
     """One write. `obj` is None for DELETE, `old` for CREATE; `operation` also is CONNECT.
 
-    A plugin may replace `obj`. With `shared`, others have its spec too, and only the chain replaces that.
+    A plugin may replace `obj`.
     """
 
     operation: str
@@ -32,7 +32,6 @@ class Attributes:
     context: Context
     dry_run: bool
     delete_options: DeleteOptions | None = None
-    shared: SharedSpec | None = None
     _reinvocation: Reinvocation | None = None
     resource: Resource = field(init=False)  # the resource written to
     gvr: GVR = field(init=False)
@@ -83,3 +82,7 @@ class Attributes:
         """`obj` of a CREATE or UPDATE."""
         assert self.obj is not None
         return self.obj
+
+
+Premises = Callable[[Attributes], tuple[Hashable, ...] | None]
+"""Asks all plugins that a create concerns for their premises; None when one of them has none."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from kubepy.api.shared_specs import SharedSpec
-from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.attributes import Attributes, Premises
 from kubepy.machinery.gvk import GVR
-from kubepy.util.memo import Memo
 
 MAIN = frozenset({""})
 """`subresources` of a plugin that looks at the objects themselves."""
 NOTHING = ()
-"""The premise of a plugin that goes by nothing but the spec."""
-_ADMITTED = 128
+"""The premise of a plugin that goes by nothing but the object."""
 
 
 class Plugin:
@@ -33,9 +30,11 @@ class Plugin:
         return True
 
     def premise(self, attributes: Attributes) -> Hashable | None:
-        """What `mutate` follows from, of a new pod's spec and this alone, when it changes the spec alone.
+        """What the plugin goes by when an object is made, beside the object itself without its name.
 
-        NOTHING for what follows from the spec; None when that cannot be said: then `mutate` must run.
+        For kinds that are `made_alike`; seen before any plugin changes the object. NOTHING when there is
+        nothing else; None when that cannot be said, or the plugin does more than change and refuse: then it
+        must be asked.
         """
         return None if self.handles(attributes) else NOTHING
 
@@ -46,6 +45,14 @@ class Plugin:
         """Raise StatusError to refuse."""
 
 
+def _concerns(plugin: Plugin, operation: str, gvr: GVR, subresource: str) -> bool:
+    return (
+        operation in plugin.operations
+        and (plugin.resources is None or gvr in plugin.resources)
+        and (plugin.subresources is None or subresource in plugin.subresources)
+    )
+
+
 _Act = Callable[[Attributes], Awaitable[None]]
 
 
@@ -54,7 +61,6 @@ class _Asked(NamedTuple):
 
     handles: Callable[[Attributes], bool] | None
     act: _Act
-    premise: Callable[[Attributes], Hashable | None]
 
 
 class _Phase:
@@ -74,58 +80,40 @@ class _Phase:
 
     def _find(self, operation: str, gvr: GVR, subresource: str) -> Iterator[_Asked]:
         for plugin in self._plugins:
-            if (
-                operation in plugin.operations
-                and (plugin.resources is None or gvr in plugin.resources)
-                and (plugin.subresources is None or subresource in plugin.subresources)
-            ):
+            if _concerns(plugin, operation, gvr, subresource):
                 always = type(plugin).handles is Plugin.handles
-                yield _Asked(None if always else plugin.handles, self._act_of(plugin), plugin.premise)
+                yield _Asked(None if always else plugin.handles, self._act_of(plugin))
 
 
 class AdmissionChain:
     """Runs the plugins in order: all that mutate, later all that validate."""
 
     def __init__(self, plugins: Sequence[Plugin] = ()) -> None:
+        self._plugins = plugins
         self._mutating = _Phase(
             [p for p in plugins if type(p).mutate is not Plugin.mutate], lambda plugin: plugin.mutate
         )
         self._validating = _Phase(
             [p for p in plugins if type(p).validate is not Plugin.validate], lambda plugin: plugin.validate
         )
-        # What plugins made of shared specs: a controller's pods come out of admission alike.
-        self._admitted: Memo[tuple[Hashable, ...], SharedSpec] = Memo(_ADMITTED)
+
+    def premises(self, gvr: GVR) -> Premises:
+        """What the plugins go by when an object of the resource is made."""
+        asked = [plugin.premise for plugin in self._plugins if _concerns(plugin, "CREATE", gvr, "")]
+
+        def premises(attributes: Attributes) -> tuple[Hashable, ...] | None:
+            found: list[Hashable] = []
+            for premise in asked:
+                goes_by = premise(attributes)
+                if goes_by is None:
+                    return None
+                found.append(goes_by)
+            return tuple(found)
+
+        return premises
 
     async def mutate(self, attributes: Attributes) -> None:
         """Let every plugin change the object; a second time when a webhook or policy has changed it."""
-        shared = attributes.shared
-        if shared is None:
-            await self._rounds(attributes)
-            return
-        premises = self._premises(attributes, shared)
-        admitted = None if premises is None else self._admitted.get(premises)
-        if admitted is not None:
-            attributes.shared, attributes.object["spec"] = admitted, admitted.spec
-            return
-        obj = attributes.object
-        obj["spec"] = shared.unshared(obj["spec"])
-        await self._rounds(attributes)
-        attributes.shared = None
-        if premises is not None:
-            # No later step of a create changes the spec in place.
-            attributes.shared = self._admitted[premises] = SharedSpec(attributes.object["spec"], kept=True)
-
-    def _premises(self, attributes: Attributes, shared: SharedSpec) -> tuple[Hashable, ...] | None:
-        """From what the changes to a shared spec follow; None when that cannot be said."""
-        found: list[Hashable] = [shared]
-        for plugin in self._mutating.asked(attributes):
-            premise = plugin.premise(attributes)
-            if premise is None:
-                return None
-            found.append(premise)
-        return tuple(found)
-
-    async def _rounds(self, attributes: Attributes) -> None:
         await self._mutate(attributes)
         if attributes.wants_second_round:
             attributes.reinvocation.running = True

@@ -40,7 +40,7 @@ class Mutating(Plugin):
         return bool(self._configured.entries) and self._plugin.handles(attributes)
 
     def premise(self, attributes: Attributes) -> Hashable | None:
-        """The same for new pods."""
+        """Nothing while nothing is configured."""
         return self._plugin.premise(attributes) if self._configured.entries else NOTHING
 
     @property

@@ -38,8 +38,10 @@ class LimitRanger(Plugin):
             yield from (entry.obj.get("spec") or {}).get("limits") or ()
 
     def premise(self, attributes: Attributes) -> Hashable | None:
-        """Where there are no limits nothing changes."""
-        return None if self.handles(attributes) and any(self._limits(attributes)) else NOTHING
+        """The limits as they are."""
+        if not self._limit_ranges.entries:
+            return NOTHING
+        return tuple(self._limit_ranges.select(ObjectSelector(attributes.namespace)))
 
     async def mutate(self, attributes: Attributes) -> None:
         """Fill in what containers do not say."""

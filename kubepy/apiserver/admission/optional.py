@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kubepy.api.resources import PODS, SERVICES
 from kubepy.apiserver.admission.attributes import Attributes
-from kubepy.apiserver.admission.chain import MAIN, Plugin
+from kubepy.apiserver.admission.chain import MAIN, NOTHING, Plugin
 from kubepy.machinery import errors
 
 _FIELDS = ("initContainers", "containers", "ephemeralContainers")
@@ -15,6 +17,10 @@ class AlwaysPullImages(Plugin):
 
     resources = frozenset({PODS})
     subresources = MAIN
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """The object alone."""
+        return NOTHING
 
     async def mutate(self, attributes: Attributes) -> None:
         """Set imagePullPolicy."""

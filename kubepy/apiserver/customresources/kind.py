@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubepy.api import schemas
 from kubepy.api.kind import ScalePaths, Warn
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.api.strategies.generic import keep, keep_all_but_status, keep_system_metadata
 from kubepy.api.validation.objectmeta import (
     finalizer_warnings,
@@ -130,7 +129,7 @@ class CustomKind:
 
     # --- preparation
 
-    def prepare_for_create(self, obj: Obj, shared: SharedSpec | None = None) -> None:
+    def prepare_for_create(self, obj: Obj) -> None:
         """Status is dropped where it has its own road."""
         if self._has_status:
             obj.pop("status", None)
@@ -155,9 +154,7 @@ class CustomKind:
 
     # --- validation
 
-    def validate_create(
-        self, obj: Obj, warn: Warn | None = None, shared: SharedSpec | None = None
-    ) -> list[Cause]:
+    def validate_create(self, obj: Obj, warn: Warn | None = None) -> list[Cause]:
         """Metadata, the schema, its CEL rules."""
         causes = validate_object_meta(
             obj["metadata"],

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from kubepy.api.kind import Kind
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver.fieldmanagement import last_applied, ownership_types, reset_fields
 from kubepy.apiserver.fieldmanagement.conflicts import conflict
 from kubepy.apiserver.fieldmanagement.options import check_manager, manager_causes
@@ -87,7 +86,7 @@ class FieldManager:
 
     # --- create, update, patch
 
-    def created(self, obj: Obj, context: Context, shared: SharedSpec | None = None) -> None:
+    def created(self, obj: Obj, context: Context) -> None:
         """Make the creator own what it sent, defaults included."""
         if is_apply(context):
             return
@@ -95,7 +94,7 @@ class FieldManager:
         metadata = obj["metadata"]
         sent = metadata.pop("managedFields", None)
         owners = (self._sent(sent, metadata.get("name") or "") or {}) if sent else {}
-        fields = self._all_of(obj, shared)
+        fields = self._all_of(obj)
         if owners:
             self._write(obj, owners, updating.Comparison(fields, {}, {}), context, "")
         elif fields:
@@ -104,9 +103,9 @@ class FieldManager:
                 managers.entry(writer, Owned(self._api_version, fields, self._now()))
             ]
 
-    def _all_of(self, obj: Obj, shared: SharedSpec | None) -> Fields:
+    def _all_of(self, obj: Obj) -> Fields:
         """What the creator of an object owns: all of it but what no create may write."""
-        key = _shape(obj, shared) if "spec" in obj else None
+        key = _shape(obj) if "spec" in obj else None
         known = self._shapes.get(key) if key is not None else None
         if known is not None:
             return known
@@ -348,7 +347,7 @@ def _ownable(obj: Obj) -> Obj:
     return shown
 
 
-def _shape(obj: Obj, shared: SharedSpec | None) -> tuple[bytes, bytes]:
+def _shape(obj: Obj) -> tuple[bytes, bytes]:
     """What decides which fields an object has: the same for a controller's many alike objects."""
     metadata = {
         name: list(value) if value and name in _STRING_MAPS else value
@@ -356,9 +355,7 @@ def _shape(obj: Obj, shared: SharedSpec | None) -> tuple[bytes, bytes]:
         if name not in _STRIPPED
     }
     others = {field: value for field, value in obj.items() if field not in _HEAD and field != "spec"}
-    spec = obj["spec"]
-    text = shared.json if shared is not None and shared.is_of(spec) else orjson.dumps(spec)
-    return orjson.dumps((metadata, others)), text
+    return orjson.dumps((metadata, others)), orjson.dumps(obj["spec"])
 
 
 def _without_entries(obj: Obj) -> Obj:

@@ -16,8 +16,12 @@ async def create(context: Context, served: Served, body: bytes) -> web.StreamRes
     if context.info.name:
         raise errors.method_not_allowed()
     dry = dry_run(context.query.all("dryRun"), "CreateOptions")
-    obj, shared = decode.read_new(context, served, body)
-    decode.check_namespace(context, served, obj)
-    namespace = served.namespace(context)
-    written = await served.store.create(context, namespace, obj, dry_run=dry, shared=shared)
+    namespace, moulds = served.namespace(context), served.store.moulds
+    new = moulds.cast(context, body) if moulds is not None else None
+    if new is not None:
+        written = await served.store.insert(namespace, new, dry_run=dry)
+    else:
+        obj = decode.read(context, served, body)
+        decode.check_namespace(context, served, obj)
+        written = await served.store.create(context, namespace, obj, dry_run=dry, body=body)
     return await responses.send_written(context, served, written.data, namespace, code=201)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Protocol
 
 from kubepy.api.scheme import SCHEME
-from kubepy.api.shared_specs import SharedSpec
 from kubepy.apiserver import negotiation
 from kubepy.apiserver.requests import Context
 from kubepy.apiserver.served import Served
@@ -95,27 +94,6 @@ def read(context: Context, served: Served, body: bytes) -> Obj:
     """The object of a create or update in its stored version, decoded and defaulted."""
     obj = parse(context, body)
     return settle(context, served, obj)
-
-
-def read_new(context: Context, served: Served, body: bytes) -> tuple[Obj, SharedSpec | None]:
-    """`read` for a create. With a SharedSpec the object's spec is not to be changed."""
-    obj = parse(context, body)
-    specs = served.store.shared_specs
-    key = None if specs is None else specs.key(obj)
-    if specs is None or key is None:
-        return settle(context, served, obj), None
-    check_type(obj, served.resource.gvk)
-    shared = specs.get(key)
-    if shared is None:
-        in_order = fit(context, obj, served.kind.decode)
-        obj.setdefault("metadata", {})
-        served.store.kind.default(obj)
-        return obj, specs.remember(key, obj["spec"]) if in_order else None
-    del obj["spec"]  # nothing in it is out of order
-    fit(context, obj, served.kind.decode)
-    obj.setdefault("metadata", {})
-    obj["spec"] = shared.spec
-    return obj, shared
 
 
 def settle(context: Context, served: Served, obj: Obj, written: Collection[str] | None = None) -> Obj:

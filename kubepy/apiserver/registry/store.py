@@ -15,14 +15,15 @@ from typing import Protocol, cast
 import orjson
 
 from kubepy.api.kind import Kind
-from kubepy.api.shared_specs import SharedSpec, SharedSpecs
-from kubepy.apiserver.admission.attributes import Attributes
+from kubepy.apiserver.admission.attributes import Attributes, Premises
 from kubepy.apiserver.cacher import Cacher, Entry, ResourceCache, encoding, keys
 from kubepy.apiserver.registry import deletion, meta
+from kubepy.apiserver.registry.moulds import Cast, Moulds
 from kubepy.apiserver.registry.options import DeleteOptions
 from kubepy.apiserver.registry.strategy import Strategy, Undo
 from kubepy.apiserver.requests import Context
 from kubepy.machinery import errors
+from kubepy.machinery.gvk import GVR
 from kubepy.machinery.meta import Obj, deep_copy, make_key
 from kubepy.storage import Backend, ConflictError, KeyExistsError, KeyValue, StorageUnavailableError
 from kubepy.util.clock import Clock
@@ -34,6 +35,10 @@ Change = Callable[[Obj], Awaitable[Obj]]
 
 class Admission(Protocol):
     """What the store needs of the admission chain."""
+
+    def premises(self, gvr: GVR) -> Premises:
+        """What plugins go by when an object of the resource is made."""
+        ...
 
     async def mutate(self, attributes: Attributes) -> None:
         """Let plugins change attributes.obj. Raises StatusError to refuse."""
@@ -50,8 +55,8 @@ class FieldTracker(Protocol):
     What admission and strategy change is nobody's: they come later.
     """
 
-    def created(self, obj: Obj, context: Context, shared: SharedSpec | None = None) -> None:
-        """A new object, as the client sent it and defaulting filled it; its spec may be a shared one."""
+    def created(self, obj: Obj, context: Context) -> None:
+        """A new object, as the client sent it and defaulting filled it."""
         ...
 
     def updated(self, obj: Obj, old: Obj, context: Context) -> None:
@@ -119,7 +124,7 @@ class Store:
         self.clock = clock
         self.tracker = tracker
         self.codec = codec
-        self.shared_specs = SharedSpecs() if kind.made_alike else None
+        self.moulds = Moulds(admission.premises(kind.resource.gvr), clock) if kind.made_alike else None
         self._backend = backend
         self._cacher = cacher
         self._admission = admission
@@ -182,55 +187,56 @@ class Store:
     # --- create
 
     async def create(
-        self,
-        context: Context,
-        namespace: str,
-        obj: Obj,
-        *,
-        dry_run: bool = False,
-        shared: SharedSpec | None = None,
+        self, context: Context, namespace: str, obj: Obj, *, dry_run: bool = False, body: bytes = b""
     ) -> Written:
-        """Make the object. `obj` is decoded and defaulted, and is changed, but for a `shared` spec."""
+        """Make the object. `obj` is decoded and defaulted, and is changed.
+
+        `body` is what the client sent, when it sent nothing else: there may be more like it.
+        """
         attributes = self.attributes(context, "CREATE", obj, None, dry_run=dry_run)
-        attributes.shared = shared
         generated = not obj["metadata"].get("name") and obj["metadata"].get("generateName")
+        trial = self.moulds.trial(body, attributes) if body and self.moulds is not None else None
         meta.fill_for_create(obj, namespace, self.clock)
         attributes.name = obj["metadata"].get("name") or ""
         if self.tracker is not None:
-            self.tracker.created(obj, context, shared)
+            self.tracker.created(obj, context)
         await self._admission.mutate(attributes)
         obj = attributes.object
-        self.kind.prepare_for_create(obj, attributes.shared)
+        self.kind.prepare_for_create(obj)
         undo = await self.strategy.begin_create(obj, dry_run=dry_run)
         try:
-            causes = self.kind.validate_create(obj, context.warn, attributes.shared)
+            causes = self.kind.validate_create(obj, context.warn)
             if causes:
                 raise errors.invalid(self.resource.gk, obj["metadata"].get("name") or "", causes)
             await self._admission.validate(attributes)
-            stored = await self._encode(obj, attributes.shared)
-            if dry_run:
-                if self.cache.get(make_key(namespace, obj["metadata"]["name"])) is not None:
-                    raise errors.already_exists(self.resource.gr, obj["metadata"]["name"])
-                return Written(stored, created=True)
-            revision = await self._insert(namespace, obj, stored, generated=bool(generated))
+            stored = await self._encode(obj)
+            if trial is not None:
+                trial.succeeded(obj, stored)
+            new = Cast(obj["metadata"]["name"], stored, bool(generated))
+            return await self.insert(namespace, new, dry_run=dry_run)
         except BaseException as error:
             await _undo(undo, error)
             raise
-        return Written(encoding.with_revision(stored, revision), created=True)
 
-    async def _insert(self, namespace: str, obj: Obj, stored: bytes, *, generated: bool) -> int:
-        name = obj["metadata"]["name"]
+    async def insert(self, namespace: str, new: Cast, *, dry_run: bool = False) -> Written:
+        """Store a new object that is ready. Raises 409 AlreadyExists."""
+        name = new.name
+        if dry_run:
+            if self.cache.get(make_key(namespace, name)) is not None:
+                raise errors.already_exists(self.resource.gr, name)
+            return Written(new.stored, created=True)
         try:
-            return await self._backend.create(
-                self.key(namespace, name), stored, ttl=self.strategy.time_to_live()
+            revision = await self._backend.create(
+                self.key(namespace, name), new.stored, ttl=self.strategy.time_to_live()
             )
         except KeyExistsError:
             error = errors.already_exists(self.resource.gr, name)
-            if generated:
+            if new.generated:
                 error.status["message"] += (
                     ", the server was not able to generate a unique name for the object"
                 )
             raise error from None
+        return Written(encoding.with_revision(new.stored, revision), created=True)
 
     # --- update
 
@@ -342,11 +348,9 @@ class Store:
         )
         return Written(encoding.with_revision(encoded, revision))
 
-    async def _encode(self, obj: Obj, shared: SharedSpec | None = None) -> bytes:
+    async def _encode(self, obj: Obj) -> bytes:
         if self.codec is not None:
             obj = await self.codec.to_stored(obj)
-        elif shared is not None and shared.is_of(obj["spec"]):
-            obj = {**obj, "spec": orjson.Fragment(shared.json)}  # nothing of the spec is touched: 1 us less
         return encoding.encode(obj)
 
     def _may_go(self, obj: Obj) -> bool:

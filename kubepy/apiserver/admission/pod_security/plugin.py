@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from kubepy.api import resources as r
@@ -97,6 +98,10 @@ class PodSecurity(Plugin):
         if attributes.subresource:
             return False
         return attributes.gvr in _TEMPLATES or attributes.gvr == r.NAMESPACES
+
+    def premise(self, attributes: Attributes) -> Hashable | None:
+        """What the namespace wants."""
+        return self._policy(attributes.namespace)
 
     async def validate(self, attributes: Attributes) -> None:
         """Refuse or warn."""
