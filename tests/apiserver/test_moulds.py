@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from kubepy.apiserver import requests
 from kubepy.apiserver.admission.service_account import ServiceAccount
 from kubepy.apiserver.authentication.user import User
-from kubepy.apiserver.registry import moulds
 from kubepy.apiserver.registry.moulds import Moulds
+from kubepy.apiserver.registry.pattern import Pattern, is_plain
 from kubepy.apiserver.requests import NO_QUERY, Context
 
 from .conftest import PODS, Client, Cluster, make_default_account, pod
@@ -330,14 +330,14 @@ def test_any_metadata_comes_out_as_it_would_the_long_way(data: st.DataObject) ->
     spec = {"containers": [{"name": "c"}]}
     first, second = ({"metadata": data.draw(metadata), "spec": spec} for _ in range(2))
     context: Any = Context(requests.parse("POST", PODS, NO_QUERY), NO_QUERY, User("u"), {}, [])
-    sent = moulds._Sent.of(context, orjson.dumps(first), first["metadata"])
-    if sent is None or not sent.is_sound(orjson.dumps(first)):
+    pattern = Pattern.of(context, orjson.dumps(first), first["metadata"])
+    if pattern is None or not pattern.is_sound(orjson.dumps(first)):
         return
-    found = sent.read(context, orjson.dumps(second))
-    if found is None or not all(map(moulds._TEXT, found)):
+    found = pattern.read(context, orjson.dumps(second))
+    if found is None or not all(map(is_plain, found)):
         return
     put = orjson.loads(orjson.dumps(first))
-    for key, value in zip(sent.own, found, strict=True):
+    for key, value in zip(pattern.own, found, strict=True):
         if key:
             put["metadata"]["annotations"][key] = value.decode()
         else:
