@@ -31,6 +31,7 @@ from kubepy.machinery.cel.libraries.authorizer import AUTHORIZER, Authorizer, De
         ("'a1'.matches('^[[:alpha:]]\\\\d\\\\z')", True),
         ("[1, 3, 2].isSorted()", False),
         ("[1.5, 2.5].sum()", 4.0),
+        ("[1u, 2u].sum() == 3u && [duration('1h'), duration('30m')].sum() == duration('90m')", True),
         ("['b', 'a'].min() + ['b', 'a'].max()", "ab"),
         ("[1, 2, 2].lastIndexOf(2) - [1, 2, 2].indexOf(2)", 1),
         ("[1, 2, 3, 4].slice(1, 3).reverse()", [3, 2]),
@@ -73,6 +74,14 @@ from kubepy.machinery.cel.libraries.authorizer import AUTHORIZER, Authorizer, De
 )
 def test_functions(expression: str, value: Any) -> None:
     assert cel.compile(expression, []).evaluate({}) == value
+
+
+@pytest.mark.parametrize(
+    "items", [[0, None], [0, "5"], [1, 1.5], [1.5, None], [True], [True, 1], ["a", "b"], [None], [[1], [2]]]
+)
+def test_only_numbers_of_one_kind_have_a_sum(items: list[Any]) -> None:
+    with pytest.raises(cel.EvaluationError, match="no such overload"):
+        cel.compile("self.sum()", ["self"]).evaluate({"self": items}, cel.Budget(1000))
 
 
 @pytest.mark.parametrize(

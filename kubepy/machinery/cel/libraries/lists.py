@@ -23,12 +23,14 @@ def is_sorted(items: list[Any]) -> bool:
 def total(items: list[Any]) -> Any:
     if not items:
         return 0
-    first = items[0]
-    if isinstance(first, float):
+    kind, *others = {type(item) for item in items}
+    if others:  # a list of what the schema does not say may hold anything
+        raise EvaluationError("no such overload")
+    if kind is float:
         return float(sum(items))
-    if isinstance(first, timedelta):
+    if kind is timedelta:
         return functools.reduce(standard.sum_of_durations, items)
-    if isinstance(first, bool) or not isinstance(first, int | Uint):
+    if kind is not int and kind is not Uint:
         raise EvaluationError("no such overload")
     return functools.reduce(standard.add, items)
 
