@@ -52,6 +52,10 @@ class Kind(Protocol):
         """True when most objects of the kind come from templates and differ in their names: worth a mould."""
         ...
 
+    def goes_by_name(self, obj: Obj) -> bool:
+        """True when more than the form of its name matters to the rules about a new object: no mould then."""
+        ...
+
     @property
     def strategic(self) -> bool:
         """True when strategic merge patch is supported."""
@@ -163,6 +167,11 @@ class BuiltinKind:
         defaulter = defaults.STATUS_DEFAULTERS.get(self.resource.gvk)
         if defaulter is not None:
             defaulter(obj)
+
+    def goes_by_name(self, obj: Obj) -> bool:
+        """Claims of a pod's ephemeral volumes are named after the pod."""
+        volumes = (obj.get("spec") or {}).get("volumes") or ()
+        return any("ephemeral" in volume for volume in volumes)
 
     def prepare_for_create(self, obj: Obj) -> None:
         """Status wiped, generation 1, the kind's own preparation."""

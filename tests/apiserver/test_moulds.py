@@ -436,6 +436,22 @@ async def test_what_admission_goes_by_may_change_between_alike_pods(
     assert len(casts) > 30
 
 
+async def test_claims_of_ephemeral_volumes_are_checked_with_each_pods_name(
+    cluster: Cluster, admin: Client, casts: list[str]
+) -> None:
+    await make_default_account(admin)
+    template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+    volumes = [
+        {"name": "data", "ephemeral": {"volumeClaimTemplate": template}},
+        {"name": "other", "persistentVolumeClaim": {"claimName": "web-data"}},
+    ]
+    for name in ("one", "two", "three", "four"):
+        body = orjson.dumps(pod(name, volumes=volumes))
+        assert (await both_ways(cluster, admin, body))[0] == 201
+    assert (await both_ways(cluster, admin, orjson.dumps(pod("web", volumes=volumes))))[0] == 422
+    assert casts == []
+
+
 async def test_a_quota_counts_pods_of_a_mould(admin: Client, casts: list[str]) -> None:
     await make_default_account(admin)
     for number in range(6):

@@ -129,6 +129,10 @@ class CustomKind:
 
     # --- preparation
 
+    def goes_by_name(self, obj: Obj) -> bool:
+        """A rule in CEL may."""
+        return True
+
     def prepare_for_create(self, obj: Obj) -> None:
         """Status is dropped where it has its own road."""
         if self._has_status:

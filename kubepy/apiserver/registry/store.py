@@ -195,7 +195,9 @@ class Store:
         """
         attributes = self.attributes(context, "CREATE", obj, None, dry_run=dry_run)
         generated = not obj["metadata"].get("name") and obj["metadata"].get("generateName")
-        trial = self.moulds.trial(body, attributes) if body and self.moulds is not None else None
+        trial = None
+        if body and self.moulds is not None and not self.kind.goes_by_name(obj):
+            trial = self.moulds.trial(body, attributes)
         meta.fill_for_create(obj, namespace, self.clock)
         attributes.name = obj["metadata"].get("name") or ""
         if self.tracker is not None:
